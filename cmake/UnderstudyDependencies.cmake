@@ -1,0 +1,10 @@
+# Every third-party library, found once. Debian 12 packages; `tools/setup` installs them.
+find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(CURL 7.80 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)

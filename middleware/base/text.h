@@ -1,0 +1,51 @@
+// Small text helpers that several components need: ASCII case, trimming, strict numbers, hex,
+// base64, durations.
+//
+// All functions are pure and thread-safe, and total over any bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "middleware/base/time.h"
+
+namespace understudy {
+
+std::string AsciiLower(std::string_view text);
+bool EqualsIgnoreAsciiCase(std::string_view a, std::string_view b);
+
+// Without leading and trailing spaces and tabs (RFC 9110 5.6.3 OWS).
+std::string_view TrimOws(std::string_view text);
+
+// Splits at every `separator`; always at least one element.
+std::vector<std::string_view> Split(std::string_view text, char separator);
+
+// Decimal digits only: no sign, no space, no fraction. nullopt for anything else and for what
+// exceeds 64 bits.
+std::optional<std::uint64_t> ParseUnsigned(std::string_view text);
+
+// Lower-case hexadecimal, and its strict inverse (even length, either case).
+std::string HexEncode(std::string_view bytes);
+std::optional<std::string> HexDecode(std::string_view text);
+
+// RFC 4648 section 4 with padding; the decoder refuses anything else.
+std::string Base64Encode(std::string_view bytes);
+std::optional<std::string> Base64Decode(std::string_view text);
+
+// "1.5s", "20ms", "1h", "0ms": the shortest exact form in one unit of us, ms, s, m, h, d ("1500ns"
+// below that).
+std::string FormatDuration(Duration duration);
+
+// The inverse, for a number with one unit of us, ms, s, m, h, d. nullopt for a bare number, a
+// space, or overflow.
+std::optional<Duration> ParseDuration(std::string_view text);
+
+// The candidate closest to `word` by edit distance, if it is close enough to be a typing mistake;
+// otherwise empty.
+std::string_view ClosestMatch(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace understudy

@@ -1,0 +1,112 @@
+// ClientBuilder: named slots for the policies of a Client. The builder owns their order; a slot is
+// used at most once, in any order, and left out if not wanted.
+//
+//   Result<std::unique_ptr<Client>> client = ClientBuilder(runtime, transport, "stripe")
+//       .BaseUrl("https://api.stripe.com")
+//       .Fallback({})
+//       .TotalDeadline(10s)
+//       .Retry({.attempts_max = 3, .budget = budget})
+//       .Breaker({.failures = 5}, breakers)
+//       .Auth(std::make_shared<BearerAuth>(Secret(key)))
+//       .AttemptTimeout(3s)
+//       .Build();
+//   log.Log(LogLevel::kInfo, "setup", (*client)->Describe());
+//
+// The order, outermost first, and why (reference resilience 4.2):
+//
+//   call interceptors   see the logical call once
+//   fallback            turns any failure of the inner layers into an answer
+//   deadline            one for all attempts and waits
+//   idempotency         one key for all attempts
+//   retry               outside the breaker: every attempt counts, an open breaker ends the call
+//   breaker             an open one burns no quota
+//   rate limit          waiting for quota occupies no place
+//   bulkhead            a full one is no failure of the vendor
+//   auth                each attempt has fresh credentials; a 401 is repeated once
+//   attempt timeout     time in local queues is not the vendor's
+//   attempt interceptors, transport
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "middleware/auth/auth_strategy.h"
+#include "middleware/client/client.h"
+#include "middleware/client/fallback_interceptor.h"
+#include "middleware/client/interceptor.h"
+#include "middleware/http/transport.h"
+#include "middleware/resilience/breaker_registry.h"
+#include "middleware/resilience/bulkhead.h"
+#include "middleware/resilience/rate_limiter.h"
+#include "middleware/resilience/retry_policy.h"
+#include "middleware/runtime/runtime.h"
+
+namespace understudy {
+
+// Used by one thread, for one Build.
+class ClientBuilder {
+ public:
+  // `provider` names the vendor in events, breakers and messages. The parts of `runtime` and the
+  // transport must outlive the client.
+  ClientBuilder(const Runtime& runtime, http::Transport& transport, std::string provider);
+
+  // Requests are resolved against it, and only its origin is ever called. Without one, a caller
+  // gives absolute URLs.
+  ClientBuilder& BaseUrl(std::string_view url);
+  ClientBuilder& BaseUrl(http::Url url);
+  ClientBuilder& Fallback(FallbackOptions options);
+  ClientBuilder& TotalDeadline(Duration total);
+  // An attempt with less time left is not started. 1 ms unless set.
+  ClientBuilder& MinAttemptTime(Duration time);
+  ClientBuilder& Retry(RetryOptions options);
+  // Without a registry the client has its own.
+  ClientBuilder& Breaker(const CircuitBreakerOptions& options,
+                         std::shared_ptr<BreakerRegistry> registry = {});
+  // One breaker per CallOptions::operation instead of one per vendor.
+  ClientBuilder& BreakerPerOperation();
+  ClientBuilder& RateLimit(const RateLimiterOptions& options);
+  ClientBuilder& Bulkhead(const BulkheadOptions& options);
+  ClientBuilder& Auth(std::shared_ptr<AuthStrategy> strategy);
+  ClientBuilder& AttemptTimeout(Duration timeout);
+  // How outcomes count, for retry, breaker and limiter alike.
+  ClientBuilder& Classifier(OutcomeClassifier classifier);
+  // Around the whole call, or around each attempt, in the order of the additions.
+  ClientBuilder& AddCallInterceptor(std::unique_ptr<Interceptor> interceptor);
+  ClientBuilder& AddAttemptInterceptor(std::unique_ptr<Interceptor> interceptor);
+
+  // The client, or one kInvalidArgument with every problem of every policy and between them: a
+  // timeout of an attempt above the total, a probe given up before its attempt can time out, a
+  // first back-off that never fits, ...
+  Result<std::unique_ptr<Client>> Build();
+
+ private:
+  void FindCrossProblems(Problems& problems) const;
+  Problems FindAllProblems() const;
+  void AddCallLayers(std::vector<std::unique_ptr<Interceptor>>& layers);
+  void AddAttemptLayers(std::vector<std::unique_ptr<Interceptor>>& layers);
+
+  const Runtime runtime_;
+  http::Transport& transport_;
+  std::string provider_;
+  Problems early_problems_;  // Found by the slots themselves.
+  std::optional<http::Url> base_url_;
+  std::optional<FallbackOptions> fallback_;
+  std::optional<Duration> total_;
+  Duration min_attempt_time_ = std::chrono::milliseconds(1);
+  std::optional<RetryOptions> retry_;
+  std::optional<CircuitBreakerOptions> breaker_;
+  std::shared_ptr<BreakerRegistry> registry_;
+  bool breaker_per_operation_ = false;
+  std::optional<RateLimiterOptions> rate_limit_;
+  std::optional<BulkheadOptions> bulkhead_;
+  std::shared_ptr<AuthStrategy> auth_;
+  std::optional<Duration> attempt_timeout_;
+  OutcomeClassifier classifier_;
+  std::vector<std::unique_ptr<Interceptor>> call_interceptors_;
+  std::vector<std::unique_ptr<Interceptor>> attempt_interceptors_;
+};
+
+}  // namespace understudy

@@ -1,0 +1,51 @@
+#include "middleware/client/deadline_interceptor.h"
+
+#include "middleware/base/text.h"
+
+namespace understudy {
+
+Result<http::Response> DeadlineInterceptor::Intercept(http::Request& request, CallContext& context,
+                                                      Next next) {
+  const TimePoint now = runtime_.clock.Now();
+  const Deadline outer = context.deadline();
+  if (total_) context.TightenDeadline(Deadline::After(now, *total_));
+  if (context.options().timeout)
+    context.TightenDeadline(Deadline::After(now, *context.options().timeout));
+  if (context.stop().stop_requested()) {
+    return Error{ErrorCode::kCancelled,
+                 "stopped before the call",
+                 Delivery::kNotSent,
+                 Origin::kLocal,
+                 {},
+                 {}};
+  }
+  const Duration remaining = context.deadline().Remaining(now);
+  if (remaining < min_attempt_time_ || remaining == Duration::zero()) {
+    Publish(context, "before-call");
+    context.Explain(now, "deadline", "refused: " + FormatDuration(remaining) + " left");
+    return Error{ErrorCode::kDeadlineExceeded,
+                 "the deadline leaves " + FormatDuration(remaining) + ", too little for an attempt",
+                 Delivery::kNotSent,
+                 Origin::kLocal,
+                 {},
+                 "before-call"};
+  }
+  Result<http::Response> result = next(request, context);
+  if (!result && result.error().code == ErrorCode::kDeadlineExceeded) {
+    Publish(context, "attempt");
+    context.Explain(runtime_.clock.Now(), "deadline", "passed");
+  }
+  context.RestoreDeadline(outer);
+  return result;
+}
+
+void DeadlineInterceptor::Publish(const CallContext& context, std::string_view phase) {
+  runtime_.events.Publish("deadline", {{"operation", context.operation()}, {"phase", phase}});
+}
+
+std::string DeadlineInterceptor::Describe() const {
+  return "deadline: " +
+         (total_ ? FormatDuration(*total_) + " in total" : std::string("the caller's timeout"));
+}
+
+}  // namespace understudy

@@ -1,0 +1,82 @@
+#include "middleware/resilience/retry_policy.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "middleware/base/check.h"
+#include "middleware/base/text.h"
+
+namespace understudy {
+
+Problems FindProblems(const RetryOptions& options) {
+  constexpr int kAttemptsMax = 100;
+  Problems problems = FindProblems(options.backoff);
+  if (options.attempts_max < 1 || options.attempts_max > kAttemptsMax) {
+    problems.push_back("retry.attempts_max is " + std::to_string(options.attempts_max) +
+                       "; it must be 1 to " + std::to_string(kAttemptsMax));
+  }
+  if (options.retry_after_max < Duration::zero()) {
+    problems.push_back("retry.retry_after_max is " + FormatDuration(options.retry_after_max) +
+                       "; it must not be negative");
+  }
+  if (options.generate_idempotency_keys && options.idempotency_header.empty()) {
+    problems.push_back("retry.generate_idempotency_keys needs retry.idempotency_header");
+  }
+  return problems;
+}
+
+RetryPolicy::RetryPolicy(RetryOptions options) : options_(std::move(options)) {
+  UNDERSTUDY_CHECK(FindProblems(options_).empty(), "invalid retry options");
+}
+
+void RetryPolicy::RecordCall() const {
+  if (options_.budget) options_.budget->RecordCall();
+}
+
+std::optional<std::string> RetryPolicy::WhyNotAtAll(const Outcome& outcome,
+                                                    const RetryFacts& facts) const {
+  if (outcome.retry == RetryVerdict::kNo) return outcome.reason + " is final";
+  if (facts.attempt >= options_.attempts_max) {
+    return std::to_string(facts.attempt) +
+           (facts.attempt == 1 ? " attempt was made" : " attempts were made");
+  }
+  if (outcome.retry == RetryVerdict::kIfReplayable && !facts.replayable) {
+    return "the request may have been executed, and it is neither idempotent nor keyed";
+  }
+  const Duration hint = outcome.retry_after.value_or(Duration::zero());
+  if (hint > options_.retry_after_max) {
+    return "the vendor asks to wait " + FormatDuration(hint) + ", more than the limit of " +
+           FormatDuration(options_.retry_after_max);
+  }
+  return std::nullopt;
+}
+
+RetryDecision RetryPolicy::Decide(const Outcome& outcome, const RetryFacts& facts,
+                                  Random& random) const {
+  RetryDecision decision;
+  if (std::optional<std::string> why_not = WhyNotAtAll(outcome, facts)) {
+    decision.why = std::move(*why_not);
+    return decision;
+  }
+  const Duration backoff = BackoffDelay(options_.backoff, facts.attempt, random);
+  const Duration hint = outcome.retry_after.value_or(Duration::zero());
+  decision.delay = std::max(backoff, hint);
+  decision.from_hint = outcome.retry_after.has_value() && hint >= backoff;
+  const Duration least = std::max(facts.min_attempt_time, Duration(1));
+  if (facts.deadline.reachable() &&
+      SaturatingAdd(SaturatingAdd(facts.now, decision.delay), least) > facts.deadline.point()) {
+    decision.deadline_cut = true;
+    decision.why = "waiting " + FormatDuration(decision.delay) + " does not fit the " +
+                   FormatDuration(facts.deadline.Remaining(facts.now)) + " left";
+    return decision;
+  }
+  if (options_.budget && !options_.budget->TryWithdraw()) {
+    decision.why = "the retry budget is used up";
+    return decision;
+  }
+  decision.retry = true;
+  decision.why = outcome.reason;
+  return decision;
+}
+
+}  // namespace understudy

@@ -1,0 +1,222 @@
+#include "middleware/webhook/webhook_receiver.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "middleware/base/text.h"
+
+namespace understudy {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kEventIdBytesMax = 255;
+constexpr std::size_t kEventTypeBytesMax = 255;
+constexpr std::int64_t kRetryAfterMaxSeconds = 3600;
+
+Error Malformed(std::string message, std::string reason) {
+  return Error{.code = ErrorCode::kProtocol,
+               .message = std::move(message),
+               .delivery = Delivery::kAnswered,
+               .origin = Origin::kRemote,
+               .reason = std::move(reason)};
+}
+
+// Parses JSON and refuses an object that holds a key twice: which one counts would depend on the
+// reader, and the id decides what is a duplicate. Total over any bytes.
+Result<Json> ParseStrictly(const std::string& body) {
+  std::vector<std::set<std::string>> keys;
+  bool repeated = false;
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end && !keys.empty()) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.empty()) {
+      repeated = !keys.back().insert(parsed.get<std::string>()).second || repeated;
+    }
+    return true;
+  };
+  Json parsed = Json::parse(body, watch, /*allow_exceptions=*/false);
+  if (parsed.is_discarded()) return Malformed("the body is not JSON", "not-json");
+  if (repeated) return Malformed("the body holds a key twice", "repeated-key");
+  return parsed;
+}
+
+// RFC 6901, through objects and arrays; nullptr if there is nothing.
+const Json* FindPointer(const Json& document, std::string_view pointer) {
+  const Json* node = &document;
+  if (pointer.empty()) return node;
+  if (pointer.front() != '/') return nullptr;
+  for (const std::string_view raw : Split(pointer.substr(1), '/')) {
+    std::string step;
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      const bool escape = raw[i] == '~' && i + 1 < raw.size();
+      step.push_back(!escape ? raw[i] : raw[++i] == '1' ? '/' : '~');
+    }
+    if (node->is_object()) {
+      const auto member = node->find(step);
+      if (member == node->end()) return nullptr;
+      node = &*member;
+    } else {
+      const auto index = ParseUnsigned(step);
+      if (!node->is_array() || !index || *index >= node->size()) return nullptr;
+      node = &(*node)[static_cast<std::size_t>(*index)];
+    }
+  }
+  return node;
+}
+
+// The text of a string or an integer; empty for everything else.
+std::string TextOf(const Json* node) {
+  if (node == nullptr) return {};
+  if (node->is_string()) return node->get<std::string>();
+  if (node->is_number_integer()) return node->dump();
+  return {};
+}
+
+bool IsConfigured(const EventField& field) {
+  return !field.header.empty() || !field.pointer.empty();
+}
+
+std::int64_t WholeSeconds(Duration duration) {
+  return std::clamp(std::chrono::ceil<std::chrono::seconds>(duration).count(), std::int64_t{1},
+                    kRetryAfterMaxSeconds);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WebhookReceiver>> WebhookReceiver::Create(Runtime runtime,
+                                                                 SignatureVerifier verifier,
+                                                                 WebhookStore& store,
+                                                                 WebhookProcessor& processor,
+                                                                 WebhookReceiverOptions options) {
+  if (options.provider.empty()) {
+    return InvalidArgument("a webhook receiver needs a provider: it scopes the event ids");
+  }
+  if (!options.event_id) options.event_id = verifier.scheme().event_id;
+  if (!options.event_type) options.event_type = verifier.scheme().event_type;
+  if (!IsConfigured(*options.event_id)) {
+    return InvalidArgument("nothing says where the event id is; set event_id");
+  }
+  return std::unique_ptr<WebhookReceiver>(
+      new WebhookReceiver(runtime, std::move(verifier), store, processor, std::move(options)));
+}
+
+http::Response WebhookReceiver::Handle(const http::Request& request) {
+  WebhookEvent event;
+  const Verdict verdict = Receive(request, event);
+  runtime_.events.Publish("webhook.received", {{"provider", options_.provider},
+                                               {"event_id", event.key.event_id},
+                                               {"type", event.type},
+                                               {"outcome", verdict.outcome},
+                                               {"status", verdict.status},
+                                               {"duplicate", verdict.duplicate},
+                                               {"reason", verdict.reason}});
+  return Answer(verdict);
+}
+
+WebhookReceiver::Verdict WebhookReceiver::Receive(const http::Request& request,
+                                                  WebhookEvent& event) {
+  if (request.method != http::Method::Post()) return {405, "method", false, {}, {}};
+  if (request.body.size() > options_.body_bytes_max) return {413, "too-large", false, {}, {}};
+  const SystemTime now = runtime_.clock.SystemNow();
+  const auto verified = verifier_.Verify(request.headers, request.body, now);
+  if (!verified) return {401, "unverified", false, verified.error().reason, {}};
+  event.key.provider = options_.provider;
+  event.key.account = options_.account;
+  event.payload = request.body;
+  event.received_at = now;
+  if (const auto read = ReadEvent(request, event); !read) {
+    return {400, "malformed", false, read.error().reason, {}};
+  }
+  return Accept(event);
+}
+
+Result<void> WebhookReceiver::ReadEvent(const http::Request& request, WebhookEvent& event) const {
+  const bool needs_body =
+      options_.event_id->header.empty() ||
+      (options_.event_type->header.empty() && IsConfigured(*options_.event_type));
+  Json body;
+  if (needs_body) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(body, ParseStrictly(request.body));
+  }
+  const auto read = [&](const EventField& field) -> std::string {
+    if (!IsConfigured(field)) return {};
+    if (field.header.empty()) return TextOf(FindPointer(body, field.pointer));
+    const auto values = request.headers.GetAll(field.header);
+    return values.size() == 1 ? std::string(values[0]) : std::string();
+  };
+  std::string id = read(*options_.event_id);
+  std::string type = read(*options_.event_type);
+  if (id.empty()) return Malformed("the event has no id", "no-event-id");
+  if (id.size() > kEventIdBytesMax) return Malformed("the event's id is too long", "event-id");
+  if (type.size() > kEventTypeBytesMax) return Malformed("the event's type is too long", "type");
+  event.key.event_id = std::move(id);
+  event.type = std::move(type);
+  return {};
+}
+
+WebhookReceiver::Verdict WebhookReceiver::Accept(const WebhookEvent& event) {
+  const auto inserted = store_.Insert(event);
+  if (!inserted) {
+    runtime_.logger.Log(LogLevel::kError, "webhook",
+                        "an event could not be stored: " + inserted.error().ToString());
+    return {503, "storage-failed", false, inserted.error().reason, {}};
+  }
+  if (options_.mode == WebhookMode::kInline) return FromProcessed(processor_.ProcessNow(event.key));
+  processor_.Notify();
+  return {200, "queued", inserted->outcome == InsertOutcome::kDuplicate, {}, {}};
+}
+
+WebhookReceiver::Verdict WebhookReceiver::FromProcessed(const WebhookProcessed& processed) const {
+  Verdict verdict;
+  verdict.outcome = ToString(processed.outcome);
+  verdict.retry_after = processed.retry_after;
+  switch (processed.outcome) {
+    case WebhookOutcome::kCompleted:
+    case WebhookOutcome::kUnhandled:
+      break;
+    case WebhookOutcome::kDuplicate:
+      verdict.duplicate = true;
+      break;
+    case WebhookOutcome::kDead:
+      verdict.status = 500;
+      break;
+    case WebhookOutcome::kDeferred:
+    case WebhookOutcome::kBusy:
+    case WebhookOutcome::kStorageFailed:
+      verdict.status = 503;
+      break;
+  }
+  return verdict;
+}
+
+http::Response WebhookReceiver::Answer(const Verdict& verdict) const {
+  http::Response response;
+  response.status = verdict.status;
+  response.headers = {{"Content-Type", "application/json"}};
+  if (verdict.status == 200) {
+    response.body = verdict.duplicate ? R"({"received":true,"duplicate":true})"
+                                      : R"({"received":true,"duplicate":false})";
+    return response;
+  }
+  // Why a signature was refused is not told: the sender may be an attacker. The event and the log
+  // say it.
+  response.body = R"({"error":")" + std::string(verdict.outcome) + R"("})";
+  std::optional<std::pair<std::string_view, std::string>> extra;
+  if (verdict.status == 405) extra.emplace("Allow", "POST");
+  if (verdict.status == 503) {
+    const Duration pause = verdict.retry_after.value_or(options_.retry_after);
+    extra.emplace("Retry-After", std::to_string(WholeSeconds(pause)));
+  }
+  if (extra) {
+    const auto set = response.headers.Set(extra->first, extra->second);
+    UNDERSTUDY_CHECK(set.has_value(), "a header in the source code is malformed");
+  }
+  return response;
+}
+
+}  // namespace understudy

@@ -1,0 +1,365 @@
+// Proof that the harness can fail: each mutant breaks the middleware on purpose, and a scenario of
+// the set must notice.
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/scenario/builtin_programs.h"
+#include "harness/scenario/cell_runner.h"
+#include "harness/scenario/effect_store.h"
+#include "harness/scenario/oauth_client.h"
+#include "harness/scenario/scenario_loader.h"
+#include "middleware/platform/openssl_crypto.h"
+#include "middleware/platform/system_clock.h"
+
+namespace understudy::harness {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: literals
+
+// Which expectations of which scenarios fail under a mutant, in simulation.
+class MutantTest : public ::testing::Test {
+ protected:
+  std::set<std::string> Failures(const std::string& file) {
+    std::set<std::string> failures;
+    LoadOptions options;
+    options.program_operations =
+        [this](std::string_view name) -> std::optional<std::vector<std::string>> {
+      const ProgramInfo* const info = programs_.Find(name);
+      return info == nullptr ? std::nullopt : std::optional(info->operations);
+    };
+    const LoadResult loaded =
+        LoadScenarioFile(std::string(UNDERSTUDY_SOURCE_DIR) + "/scenarios/" + file, options);
+    EXPECT_TRUE(loaded.ok()) << loaded.ErrorText();
+    for (const Cell& cell : loaded.cells) {
+      const CellReport report = RunCell(
+          cell.scenario, {.modes = RunModes::kSim, .seeds = seeds_, .stack = hooks_},
+          {.programs = programs_, .crypto = crypto_, .pool = pool_, .wall_clock = clock_}, "test");
+      for (const auto* const run : {&report.sim, &report.failing_seed}) {
+        if (!*run) continue;
+        for (const ExpectationResult& result : (*run)->expectations) {
+          if (result.failed()) failures.insert(result.id);
+        }
+      }
+    }
+    return failures;
+  }
+
+  // The unbroken middleware passes, so that what a mutant fails is the mutant's doing.
+  void ExpectHealthy(const std::string& file) {
+    const StackHooks broken = std::exchange(hooks_, {});
+    const ProgramRegistry mutant = std::exchange(programs_, BuiltinPrograms());
+    EXPECT_THAT(Failures(file), ::testing::IsEmpty()) << file;
+    hooks_ = broken;
+    programs_ = mutant;
+  }
+
+  StackHooks hooks_;
+  ProgramRegistry programs_ = BuiltinPrograms();
+  std::uint64_t seeds_ = 20;
+  OpensslCrypto crypto_;
+  SystemClock clock_;
+  WorkerPool pool_;
+};
+
+// ---- broken policies
+// ---------------------------------------------------------------------------------------------
+
+TEST_F(MutantTest, ABreakerThatNeverOpensIsCaught) {
+  hooks_.without = {"breaker"};
+  ExpectHealthy("breaker/opens-probes-and-closes.scn.json");
+  EXPECT_TRUE(Failures("breaker/opens-probes-and-closes.scn.json").contains("transitions"));
+  EXPECT_TRUE(Failures("breaker/two-services-apart.scn.json").contains("ledger-is-spared"));
+}
+
+// Opens like the real one, but admits everybody once the open period is over.
+class HerdBreaker final : public Interceptor {
+ public:
+  explicit HerdBreaker(Runtime runtime) : runtime_(runtime) {}
+
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override {
+    {
+      const MutexLock lock(mutex_);
+      if (runtime_.clock.Now() < open_until_) {
+        return Error{.code = ErrorCode::kCircuitOpen, .message = "open", .reason = "breaker-open"};
+      }
+    }
+    auto response = next(request, context);
+    const MutexLock lock(mutex_);
+    const bool failed = !response || response->status >= 500;
+    failures_ = failed ? failures_ + 1 : 0;
+    if (failures_ >= 5) open_until_ = runtime_.clock.Now() + 30s;
+    return response;
+  }
+  std::string Describe() const override { return "mutant"; }
+
+ private:
+  Runtime runtime_;
+  Mutex mutex_;
+  TimePoint open_until_ GUARDED_BY(mutex_){};
+  int failures_ GUARDED_BY(mutex_) = 0;
+};
+
+TEST_F(MutantTest, AHalfOpenBreakerThatAdmitsTheHerdIsCaught) {
+  hooks_.without = {"breaker"};
+  hooks_.adjust = [](ClientBuilder& builder, const ProgramEnvironment& environment) {
+    builder.AddAttemptInterceptor(std::make_unique<HerdBreaker>(environment.runtime));
+  };
+  EXPECT_TRUE(Failures("breaker/opens-probes-and-closes.scn.json").contains("one-probe"));
+}
+
+// Repeats whatever fails, as often as told, after a fixed pause: no idempotency, no hint, no
+// budget, no deadline.
+class NaiveRetry final : public Interceptor {
+ public:
+  NaiveRetry(Runtime runtime, int attempts, Duration pause)
+      : runtime_(runtime), attempts_(attempts), pause_(pause) {}
+
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override {
+    auto response = next(request, context);
+    for (int attempt = 2; attempt <= attempts_ && (!response || response->status >= 429);
+         ++attempt) {
+      runtime_.clock.SleepFor(pause_);
+      context.set_attempt(attempt);
+      response = next(request, context);
+    }
+    return response;
+  }
+  std::string Describe() const override { return "mutant"; }
+
+ private:
+  Runtime runtime_;
+  int attempts_;
+  Duration pause_;
+};
+
+StackHooks WithNaiveRetry(int attempts, Duration pause) {
+  return {.without = {"retry"},
+          .adjust = [=](ClientBuilder& builder, const ProgramEnvironment& environment) {
+            builder.AddCallInterceptor(
+                std::make_unique<NaiveRetry>(environment.runtime, attempts, pause));
+          }};
+}
+
+TEST_F(MutantTest, APostRepeatedWithoutAKeyIsCaught) {
+  hooks_ = WithNaiveRetry(3, 10ms);
+  ExpectHealthy("retry/post-without-key-is-sent-once.scn.json");
+  EXPECT_TRUE(Failures("retry/post-without-key-is-sent-once.scn.json").contains("sent-once"));
+}
+
+TEST_F(MutantTest, ARetryBeforeTheHintIsCaught) {
+  hooks_ = WithNaiveRetry(3, 1s);
+  ExpectHealthy("retry/waits-for-retry-after.scn.json");
+  EXPECT_TRUE(Failures("retry/waits-for-retry-after.scn.json").contains("never-before-the-hint"));
+}
+
+TEST_F(MutantTest, ARetryWithoutABudgetIsCaught) {
+  hooks_ = WithNaiveRetry(4, 50ms);
+  ExpectHealthy("retry/budget-ends-the-storm.scn.json");
+  EXPECT_TRUE(Failures("retry/budget-ends-the-storm.scn.json").contains("no-more-than-the-budget"));
+}
+
+TEST_F(MutantTest, ASleepPastTheDeadlineIsCaught) {
+  hooks_ = WithNaiveRetry(2, 60s);
+  ExpectHealthy("deadline/no-sleep-past-it.scn.json");
+  EXPECT_TRUE(Failures("deadline/no-sleep-past-it.scn.json").contains("hint-ends-at-once"));
+}
+
+TEST_F(MutantTest, ADeadlinePerAttemptOnlyIsCaught) {
+  hooks_ = {.without = {"deadline"},
+            .adjust = [](ClientBuilder& builder, const ProgramEnvironment&) {
+              builder.AttemptTimeout(2s);
+            }};
+  EXPECT_TRUE(Failures("deadline/shrinks-with-every-attempt.scn.json").contains("three-attempts"));
+}
+
+TEST_F(MutantTest, AClientWithoutALimiterIsCaught) {
+  hooks_.without = {"rate_limit"};
+  ExpectHealthy("rate-limit/client-stays-within-the-quota.scn.json");
+  EXPECT_TRUE(
+      Failures("rate-limit/client-stays-within-the-quota.scn.json").contains("never-refused"));
+}
+
+// A new key for every attempt, so that the vendor cannot know that they are one charge.
+class KeyPerAttempt final : public Interceptor {
+ public:
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override {
+    const auto set =
+        request.headers.Set("Idempotency-Key", "attempt-" + std::to_string(context.attempt()));
+    if (!set) return set.error();
+    return next(request, context);
+  }
+  std::string Describe() const override { return "mutant"; }
+};
+
+TEST_F(MutantTest, ANewIdempotencyKeyPerAttemptIsCaught) {
+  hooks_.adjust = [](ClientBuilder& builder, const ProgramEnvironment&) {
+    builder.AddAttemptInterceptor(std::make_unique<KeyPerAttempt>());
+  };
+  ExpectHealthy("retry/post-with-key-carries-it-every-time.scn.json");
+  EXPECT_FALSE(Failures("retry/post-with-key-carries-it-every-time.scn.json").empty());
+}
+
+// ---- broken token handling
+// ---------------------------------------------------------------------------------------
+
+// Checks, then refreshes: two callers that see the expired token both refresh it.
+class CheckThenRefresh final : public AuthStrategy {
+ public:
+  bool HandleUnauthorized(const http::Request&, const http::Response&, Deadline,
+                          const std::stop_token&) override {
+    return false;
+  }
+  CheckThenRefresh(Runtime runtime, std::unique_ptr<OAuthTokenSource> source, Secret refresh_token)
+      : runtime_(runtime), source_(std::move(source)), refresh_token_(std::move(refresh_token)) {}
+
+  Result<void> Apply(http::Request& request, Deadline deadline,
+                     const std::stop_token& stop) override {
+    Secret refresh;
+    {
+      const MutexLock lock(mutex_);
+      if (!token_.empty())
+        return request.headers.Set("Authorization", "Bearer " + std::string(token_.Reveal()));
+      refresh = refresh_token_;
+    }
+    runtime_.events.Publish("token.refresh", {{"phase", "started"}});
+    auto tokens = source_->Fetch(refresh, deadline, stop);
+    runtime_.events.Publish("token.refresh", {{"phase", tokens ? "succeeded" : "failed"}});
+    if (!tokens) return tokens.error();
+    const MutexLock lock(mutex_);
+    token_ = tokens->access_token;
+    refresh_token_ = tokens->refresh_token;
+    return request.headers.Set("Authorization", "Bearer " + std::string(token_.Reveal()));
+  }
+  std::string Describe() const override { return "mutant"; }
+
+ private:
+  Runtime runtime_;
+  std::unique_ptr<OAuthTokenSource> source_;
+  Mutex mutex_;
+  Secret token_ GUARDED_BY(mutex_);
+  Secret refresh_token_ GUARDED_BY(mutex_);
+};
+
+TEST_F(MutantTest, ASecondConcurrentRefreshIsCaught) {
+  hooks_ = {.without = {"auth"},
+            .adjust = [](ClientBuilder& builder, const ProgramEnvironment& environment) {
+              const VendorAddress& vendor = environment.vendors.at("vendor");
+              OAuthTokenSourceOptions options;
+              options.token_url = vendor.origin + vendor.spec->oauth->path;
+              options.allow_http_loopback = true;
+              options.client_id = "mutant";
+              auto source =
+                  OAuthTokenSource::Create(environment.runtime.clock, environment.network, options);
+              builder.Auth(std::make_shared<CheckThenRefresh>(
+                  environment.runtime, *std::move(source), vendor.initial_tokens->refresh_token));
+            }};
+  ExpectHealthy("token/one-refresh-for-many-callers.scn.json");
+  const auto failures = Failures("token/one-refresh-for-many-callers.scn.json");
+  EXPECT_TRUE(failures.contains("one-refresh"));
+  EXPECT_TRUE(failures.contains("never-two-at-once"));
+  EXPECT_FALSE(Failures("token/invalid-grant-is-final.scn.json").empty());
+}
+
+// ---- broken webhook handling
+// -------------------------------------------------------------------------------------
+
+// A receiver as it is written on the first try. Each flag is one mistake.
+struct Mistakes {
+  bool verifies = true;
+  bool remembers = true;          // the keys it has seen ...
+  bool remembers_durably = true;  // ... also after a crash
+  bool in_order = true;
+};
+
+class HomemadeReceiver final : public Program, private http::Handler {
+ public:
+  HomemadeReceiver(ProgramEnvironment environment, Mistakes mistakes)
+      : environment_(std::move(environment)), mistakes_(mistakes) {}
+
+  http::Handler* server() override { return this; }
+
+ private:
+  http::Response Handle(const http::Request& request) override {
+    if (mistakes_.verifies) return {.status = 401};  // Its one secret is never the right one.
+    const auto body = nlohmann::json::parse(request.body);
+    const std::string id = body["id"];
+    const std::string type = body["type"];
+    const std::string order = body["data"].value("order", id);
+    const std::string state = type.substr(type.rfind('.') + 1);
+    if (Seen(id)) return Answer(true);
+    PublishEffect(environment_.runtime.events,
+                  nlohmann::json{{"kind", state == "paid" ? "ledger.credit" : "order." + state},
+                                 {"key", order == id ? id : order + ":" + state},
+                                 {"order", order},
+                                 {"state", state}}
+                      .dump());
+    if (mistakes_.remembers) Remember(id);
+    return Answer(false);
+  }
+
+  bool Seen(const std::string& id) {
+    if (!mistakes_.remembers) return false;
+    const MutexLock lock(mutex_);
+    return seen_.contains(id);
+  }
+  void Remember(const std::string& id) {
+    const MutexLock lock(mutex_);
+    seen_.insert(id);
+  }
+  static http::Response Answer(bool duplicate) {
+    return {.status = 200, .body = nlohmann::json{{"duplicate", duplicate}}.dump()};
+  }
+
+  const ProgramEnvironment environment_;
+  const Mistakes mistakes_;
+  Mutex mutex_;
+  std::set<std::string> seen_ GUARDED_BY(mutex_);
+};
+
+ProgramRegistry WithReceiver(Mistakes mistakes) {
+  ProgramRegistry programs = BuiltinPrograms();
+  programs.Add("webhook_receiver",
+               {.start = [=](ProgramEnvironment environment) -> Result<std::unique_ptr<Program>> {
+                 return std::unique_ptr<Program>(
+                     std::make_unique<HomemadeReceiver>(std::move(environment), mistakes));
+               }});
+  return programs;
+}
+
+TEST_F(MutantTest, ADuplicateHandledTwiceIsCaught) {
+  programs_ = WithReceiver({.verifies = false, .remembers = false});
+  ExpectHealthy("webhook/duplicates-take-effect-once.scn.json");
+  EXPECT_TRUE(Failures("webhook/duplicates-take-effect-once.scn.json").contains("once"));
+}
+
+TEST_F(MutantTest, ADedupeThatACrashForgetsIsCaught) {
+  programs_ = WithReceiver({.verifies = false, .remembers_durably = false});
+  ExpectHealthy("webhook/crash-between-effect-and-ack.scn.json");
+  EXPECT_TRUE(Failures("webhook/crash-between-effect-and-ack.scn.json").contains("booked-once"));
+}
+
+TEST_F(MutantTest, AReceiverThatAppliesEventsAsTheyComeIsCaught) {
+  programs_ = WithReceiver({.verifies = false, .in_order = false});
+  ExpectHealthy("webhook/reordered-events-apply-in-order.scn.json");
+  EXPECT_TRUE(Failures("webhook/reordered-events-apply-in-order.scn.json").contains("in-order"));
+}
+
+TEST_F(MutantTest, AReceiverThatDoesNotVerifyIsCaught) {
+  programs_ = WithReceiver({.verifies = false});
+  ExpectHealthy("webhook/bad-signature-has-no-effect.scn.json");
+  EXPECT_TRUE(Failures("webhook/bad-signature-has-no-effect.scn.json").contains("no-effect"));
+}
+
+TEST_F(MutantTest, AReceiverThatRefusesEverythingIsCaught) {
+  programs_ = WithReceiver({.verifies = true});
+  EXPECT_TRUE(Failures("webhook/duplicates-take-effect-once.scn.json").contains("once"));
+}
+
+}  // namespace
+}  // namespace understudy::harness

@@ -1,0 +1,268 @@
+#include "tools/understudy/command_line.h"
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace understudy::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int exit = 0;
+  std::string out;
+  std::string err;
+};
+
+Outcome Understudy(std::vector<std::string> arguments) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Console console{.out = out, .err = err};
+  const int exit = RunCommandLine(std::move(arguments), console);
+  return {exit, out.str(), err.str()};
+}
+
+constexpr const char* kScenario = R"json({
+  "format": 1,
+  "name": "two calls are answered",
+  "why": "they are what this test needs",
+  "vendor": { "routes": [ { "id": "ping", "match": { "path": "/ping" }, "latency": "5ms", "respond": [ { "times": 2, "status": 200 } ] } ] },
+  "client": { "operations": { "ping": { "method": "GET", "path": "/ping" } }, "stack": [ { "deadline": { "total": "1s" } } ] },
+  "steps": [ { "id": "two", "call": "ping", "times": 2 } ],
+  "expect": [ { "id": "answered", "count": { "event": "call.end", "where": { "status": 200 } }, "is": 2 } ]
+})json";
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  CommandLineTest() {
+    std::string pattern = (fs::temp_directory_path() / "understudy-test-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~CommandLineTest() override { fs::remove_all(folder_); }
+
+  // Writes the scenario with `from` replaced by `to`.
+  std::string Write(const std::string& from = "", const std::string& to = "") {
+    std::string text = kScenario;
+    if (!from.empty()) {
+      const std::size_t at = text.find(from);
+      EXPECT_NE(at, std::string::npos) << from;
+      text.replace(at, from.size(), to);
+    }
+    const std::string path = (folder_ / "a.scn.json").string();
+    std::ofstream(path) << text;
+    return path;
+  }
+
+  fs::path folder_;
+};
+
+std::string ReadAll(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+TEST_F(CommandLineTest, APassingScenarioExitsWithZero) {
+  const Outcome outcome = Understudy({"run", Write()});
+  EXPECT_EQ(outcome.exit, 0) << outcome.out << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("1 passed, 0 failed, 0 inconclusive"));
+  EXPECT_THAT(outcome.out, HasSubstr("agree: outcomes counts"));
+}
+
+TEST_F(CommandLineTest, AFailedExpectationExitsWithOneAndExplainsItself) {
+  const std::string path = Write("\"is\": 2", "\"is\": 3");
+  const Outcome outcome = Understudy({"run", path, "--mode", "sim"});
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("> answered"));
+  EXPECT_THAT(outcome.out, HasSubstr("they are what this test needs"));
+  EXPECT_THAT(outcome.out, HasSubstr("a.scn.json:8:"));
+  EXPECT_THAT(outcome.out, HasSubstr("expected  exactly 3"));
+  EXPECT_THAT(outcome.out, HasSubstr("actual    2 events"));
+  EXPECT_THAT(outcome.out, HasSubstr("timeline around event #"));
+  EXPECT_THAT(outcome.out, HasSubstr("understudy replay " + path + " s1:"));
+}
+
+TEST_F(CommandLineTest, TheReplayLineOfAFailureReplaysIt) {
+  const Outcome failed = Understudy({"run", Write("\"is\": 2", "\"is\": 3"), "--mode", "sim"});
+  std::smatch match;
+  ASSERT_TRUE(
+      std::regex_search(failed.out, match, std::regex("understudy replay (\\S+) (s1:\\S+)")));
+  const Outcome replayed = Understudy({"replay", match[1], match[2]});
+  EXPECT_EQ(replayed.exit, 1) << replayed.err;
+  EXPECT_THAT(replayed.out, HasSubstr("call.start"));
+}
+
+TEST_F(CommandLineTest, AStaleReplayTokenIsRefused) {
+  const Outcome outcome = Understudy({"replay", Write(), "s1:00000000.5"});
+  EXPECT_EQ(outcome.exit, 64);
+  EXPECT_THAT(outcome.err, HasSubstr("has changed"));
+}
+
+TEST_F(CommandLineTest, OneRequestMoreThanPlannedIsAFailure) {
+  const Outcome outcome = Understudy(
+      {"run", Write("\"times\": 2, \"status\"", "\"times\": 1, \"status\""), "--mode", "sim"});
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("ping"));
+}
+
+struct BadFile {
+  const char* name;
+  const char* from;
+  const char* to;
+  const char* message;
+};
+
+class BadFileTest : public CommandLineTest, public ::testing::WithParamInterface<BadFile> {};
+
+TEST_P(BadFileTest, ExitsWith64AndRunsNothing) {
+  const std::string path = Write(GetParam().from, GetParam().to);
+  const Outcome outcome = Understudy({"run", path});
+  EXPECT_EQ(outcome.exit, 64);
+  EXPECT_THAT(outcome.err, HasSubstr("a.scn.json:"));
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().message));
+  EXPECT_EQ(outcome.out, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadFileTest,
+    ::testing::Values(
+        BadFile{"UnknownKey", "\"latency\"", "\"latncy\"", "did you mean \"latency\"?"},
+        BadFile{"BareNumberDuration", "\"5ms\"", "5", "/vendor/routes/0/latency"},
+        BadFile{"UnknownEvent", "\"call.end\"", "\"call.ended\"", "did you mean \"call.end\"?"},
+        BadFile{"UnknownOperation", "\"call\": \"ping\"", "\"call\": \"pong\"",
+                "did you mean \"ping\"?"},
+        BadFile{"MissingUseFile", "\"format\": 1,", "\"format\": 1, \"use\": [\"gone.json\"],",
+                "gone.json"},
+        BadFile{"InvalidUtf8", "they are", "they \xff are", "UTF-8"},
+        BadFile{"Truncated", "\"is\": 2 } ]\n}", "", "a.scn.json:8"},
+        BadFile{"UnavailablePolicy", "{ \"deadline\": { \"total\": \"1s\" } }",
+                "{ \"hedge\": { \"after\": \"1s\", \"max\": 1 } }", "hedge"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(CommandLineTest, AProgramThatCannotStartExitsWith64AndTheReason) {
+  const std::string path =
+      Write("\"client\": { ", "\"client\": { \"program\": \"orders_client\", ");
+  const Outcome outcome = Understudy({"run", path, "--mode", "sim"});
+  EXPECT_EQ(outcome.exit, 64) << outcome.out << outcome.err;
+}
+
+TEST_F(CommandLineTest, ADeadlockExitsWithFive) {
+  const std::string path = Write("\"respond\": [ { \"times\": 2, \"status\": 200 } ]",
+                                 "\"respond\": [ { \"fault\": \"hang\" } ]");
+  std::string text = ReadAll(path);
+  const std::string stack = "{ \"deadline\": { \"total\": \"1s\" } }";
+  text.replace(text.find(stack), stack.size(), "");
+  std::ofstream(path) << text;
+  const Outcome outcome = Understudy({"run", path});
+  EXPECT_EQ(outcome.exit, 5) << outcome.out;
+  EXPECT_THAT(outcome.out, HasSubstr("waits for"));
+}
+
+TEST_F(CommandLineTest, AVirtualTimeCeilingIsInconclusive) {
+  const std::string path = Write(
+      "\"steps\": [", "\"clock\": { \"limit\": \"1h\" }, \"steps\": [ { \"advance\": \"2h\" },");
+  EXPECT_EQ(Understudy({"run", path}).exit, 4);
+}
+
+TEST_F(CommandLineTest, WritesJUnitHtmlAndHistories) {
+  const std::string junit = (folder_ / "out/junit.xml").string();
+  const std::string html = (folder_ / "out/report.html").string();
+  const std::string history = (folder_ / "history").string();
+  ASSERT_EQ(
+      Understudy({"run", Write(), "--junit", junit, "--html", html, "--history", history}).exit, 0);
+  EXPECT_THAT(ReadAll(junit), HasSubstr("<testcase"));
+  EXPECT_THAT(ReadAll(junit), HasSubstr("two calls are answered [wire]"));
+  EXPECT_THAT(ReadAll(html), HasSubstr("1 passed, 0 not"));
+  int lines = 0;
+  for (const auto& file : fs::directory_iterator(history)) {
+    const std::string text = ReadAll(file.path());
+    EXPECT_THAT(text, HasSubstr("\"event\":\"call.end\""));
+    ++lines;
+  }
+  EXPECT_EQ(lines, 2);
+}
+
+TEST_F(CommandLineTest, BadArgumentsExitWith64) {
+  EXPECT_EQ(Understudy({"run", "--budget", "20", Write()}).exit, 64);
+  EXPECT_EQ(Understudy({"run", "--mode", "both-of-them", Write()}).exit, 64);
+  EXPECT_EQ(Understudy({"run", (folder_ / "nothing").string()}).exit, 64);
+  EXPECT_EQ(Understudy({"run", Write(), "--filter", "matches nothing"}).exit, 64);
+  EXPECT_EQ(Understudy({}).exit, 64);
+  EXPECT_EQ(Understudy({"--help"}).exit, 0);
+  EXPECT_THAT(Understudy({"run", "--help"}).out, HasSubstr("Examples:"));
+}
+
+TEST_F(CommandLineTest, LintAndListKnowTheScenario) {
+  EXPECT_EQ(Understudy({"lint", Write()}).exit, 0);
+  const Outcome list = Understudy({"list", Write()});
+  EXPECT_EQ(list.exit, 0);
+  EXPECT_THAT(list.out, HasSubstr("two calls are answered"));
+}
+
+TEST_F(CommandLineTest, SeedsAreReportedAndReproducible) {
+  const Outcome outcome = Understudy({"run", Write(), "--mode", "sim", "--seeds", "50"});
+  EXPECT_EQ(outcome.exit, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("50 seeds"));
+}
+
+TEST(WorkedExamplesTest, TheThreeExamplesOfTheFormatPassUnchanged) {
+  const std::string folder = std::string(UNDERSTUDY_SHARED_DIR) + "/spec/scenario";
+  if (!fs::exists(folder)) GTEST_SKIP() << "the folder with the shared test data is not here";
+  const Outcome outcome = Understudy({"run", folder, "--mode", "both"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.out << outcome.err;
+}
+
+// A number that an expectation states, changed so that it contradicts what happens.
+struct Flip {
+  const char* name;
+  const char* file;
+  const char* from;
+  const char* to;
+  const char* expectation;
+};
+
+class FlippedExampleTest : public CommandLineTest, public ::testing::WithParamInterface<Flip> {};
+
+TEST_P(FlippedExampleTest, IsCaughtAndNamed) {
+  const fs::path source = fs::path(UNDERSTUDY_SHARED_DIR) / "spec/scenario" / GetParam().file;
+  if (!fs::exists(source)) GTEST_SKIP() << "the folder with the shared test data is not here";
+  std::string text = ReadAll(source);
+  const std::size_t at = text.find(GetParam().from);
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, std::string(GetParam().from).size(), GetParam().to);
+  const std::string path = (folder_ / GetParam().file).string();
+  std::ofstream(path) << text;
+  const Outcome outcome = Understudy({"run", path, "--seeds", "0"});
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_THAT(outcome.out, HasSubstr(std::string("> ") + GetParam().expectation));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Numbers, FlippedExampleTest,
+    ::testing::Values(
+        Flip{"OneProbe", "breaker.scn.json", "\"max\": 1 }", "\"max\": 0 }", "one-probe"},
+        Flip{"RecoveryTime", "breaker.scn.json", "\"max\": \"33s\"", "\"max\": \"31s\"",
+             "recovery-time"},
+        Flip{"FastFail", "breaker.scn.json", "\"is\": 20", "\"is\": 21", "fast-fail"},
+        Flip{"OneRefresh", "token.scn.json", "\"is\": 2,", "\"is\": 1,", "one-refresh-per-expiry"},
+        Flip{"TwoInFlight", "token.scn.json", "\"max\": 1 }", "\"max\": 0 }",
+             "never-two-in-flight"},
+        Flip{"StaleToken", "token.scn.json", "\"status\": 401", "\"status\": 200",
+             "no-stale-token"},
+        Flip{"AtMostOnce", "webhook.scn.json", "\"per\": \"key\", \"max\": 1",
+             "\"per\": \"key\", \"max\": 0", "at-most-once"},
+        Flip{"AtLeastOnce", "webhook.scn.json",
+             "\"within\": \"1h\" },\n    { \"id\": \"state-order\"",
+             "\"within\": \"1ms\" },\n    { \"id\": \"state-order\"", "at-least-once"},
+        Flip{"RedeliveryAcked", "webhook.scn.json", "\"min\": 1 }", "\"min\": 9 }",
+             "redelivery-acked"}),
+    [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace understudy::tools
