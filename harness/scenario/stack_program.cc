@@ -282,14 +282,22 @@ class StackProgram final : public Program {
 }  // namespace
 
 Result<void> CheckStack(const ClientSpec& client) {
+  const auto unavailable = [](std::string_view what) {
+    return InvalidArgument(
+        "client.stack: " + std::string(what) +
+        " is part of the format, but this version of the middleware does not have it; remove it");
+  };
   for (const StackPolicy& policy : client.stack) {
     const std::string_view name = PolicyName(policy);
-    if (name == "hedge" || name == "cache") {
-      return InvalidArgument("the stack policy \"" + std::string(name) +
-                             "\" is part of the format, but this version of the middleware does "
-                             "not have it; remove it");
-    }
+    if (name == "hedge" || name == "cache")
+      return unavailable("the policy \"" + std::string(name) + "\"");
   }
+  const auto* const retry = client.Find<RetryOptions>();
+  if (retry != nullptr && !retry->respect_retry_after)
+    return unavailable("retry with \"respect_retry_after\": false");
+  const auto* const breaker = client.Find<BreakerOptions>();
+  if (breaker != nullptr && breaker->scope == BreakerScope::kClient)
+    return unavailable("a breaker of scope \"client\"");
   return {};
 }
 

@@ -1,0 +1,10 @@
+# Fails unless the file README contains main() of the file EXAMPLE, line by line.
+file(READ "${README}" readme)
+file(READ "${EXAMPLE}" example)
+string(FIND "${example}" "int main" begin)
+string(SUBSTRING "${example}" ${begin} -1 main)
+string(STRIP "${main}" main)
+string(FIND "${readme}" "${main}" found)
+if(found EQUAL -1)
+  message(FATAL_ERROR "README.md does not show main() of ${EXAMPLE}; copy it there")
+endif()
