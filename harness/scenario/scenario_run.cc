@@ -14,6 +14,7 @@
 #include "harness/scenario/event_matcher.h"
 #include "harness/scenario/fault_plan.h"
 #include "harness/scenario/oauth_client.h"
+#include "harness/scenario/skewed_clock.h"
 #include "harness/vendor/vendor_model.h"
 #include "harness/vendor/webhook_emitter.h"
 #include "middleware/store/in_memory_token_store.h"
@@ -51,6 +52,7 @@ class Session {
       : scenario_(scenario),
         world_(world),
         parts_(parts),
+        vendor_clock_(world.clock(), scenario.clock.skew),
         faults_(scenario.explore ? scenario.explore->faults : std::vector<FaultChoice>{},
                 parts.explore_faults, world.random()) {}
 
@@ -84,8 +86,9 @@ class Session {
   }
 
  private:
+  // Of the vendors.
   Runtime runtime() {
-    return {world_.clock(), world_.executor(), world_.random(), logger_, world_.history()};
+    return {vendor_clock_, world_.executor(), world_.random(), logger_, world_.history()};
   }
 
   Result<void> SetUp();
@@ -118,6 +121,7 @@ class Session {
   const Scenario& scenario_;
   World& world_;
   const RunParts& parts_;
+  SkewedClock vendor_clock_;  // The vendors' wall time.
   NullLogger logger_;
   FaultPlan faults_;
   std::map<std::string, std::unique_ptr<VendorModel>, std::less<>> vendors_;
@@ -152,7 +156,7 @@ Result<void> Session::SetUpVendors() {
     VendorSpec spec = written;
     spec.name = name;
     UNDERSTUDY_ASSIGN_OR_RETURN(auto model,
-                                VendorModel::Create(spec, {.clock = world_.clock(),
+                                VendorModel::Create(spec, {.clock = vendor_clock_,
                                                            .random = world_.random(),
                                                            .events = world_.history(),
                                                            .hooks = faults_.ForVendor(name)}));
