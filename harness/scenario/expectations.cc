@@ -196,7 +196,7 @@ ExpectationResult JudgeKind(const CountExpect& expect, const Events& events, con
     if (!matcher->Matches(event)) continue;
     const std::string group = GroupOf(event, expect.per);
     last[group] = event.n;
-    if (++counts[group] == ceiling + 1) {
+    if (++counts[group] > ceiling) {
       const std::int64_t total =
           std::count_if(events.begin(), events.end(), [&](const HistoryEvent& e) {
             return matcher->Matches(e) && GroupOf(e, expect.per) == group;
