@@ -12,6 +12,11 @@ thread_local Lane current_lane;
 
 const Lane& CurrentLane() { return current_lane; }
 
+std::string ChildLaneName(const Lane& parent, std::string_view name) {
+  if (parent.step.empty()) return std::string(name);
+  return parent.name + "/" + std::string(name);
+}
+
 LaneScope::LaneScope(Lane lane) : previous_(std::exchange(current_lane, std::move(lane))) {}
 
 LaneScope::~LaneScope() { current_lane = std::move(previous_); }

@@ -15,6 +15,10 @@ struct Lane {
 // The calling thread's lane; empty outside any.
 const Lane& CurrentLane();
 
+// What an actor that `parent` spawns as `name` is called: work of a step belongs to the lane that
+// began it ("probe/3/hedge 1"), other work stands for itself.
+std::string ChildLaneName(const Lane& parent, std::string_view name);
+
 // Makes the calling thread act as `lane` until the end of the scope, then restores what it was.
 class LaneScope {
  public:

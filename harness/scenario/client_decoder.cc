@@ -35,29 +35,45 @@ void ReadAliased(const NodeReader& reader, std::string_view key, std::string_vie
   read(reader.Has(alias) ? alias : key);
 }
 
+// Stores a number of a range.
+void ReadShare(const NodeReader& reader, std::string_view key, double min, double max,
+               double& out) {
+  if (const auto found = reader.Find(key)) out = found->AsNumber(min, max).value_or(out);
+}
+
 PolicyOptions DecodeFallback(const NodeReader& reader) {
   FallbackOptions options;
-  reader.ExpectKeys({"serve", "json", "status"});
+  reader.ExpectKeys({"serve", "json", "status", "vendors"});
   static constexpr Word<bool> kServe[] = {{"last-good", true}};
   reader.ReadWord("serve", options.serve_last_good, kServe);
   reader.ReadJson("json", options.json);
   reader.ReadInt("status", options.status, kStatusRange);
+  if (const auto vendors = reader.Find("vendors")) {
+    for (const NodeReader& vendor : vendors->Items()) {
+      if (auto name = vendor.AsString()) options.vendors.push_back(*std::move(name));
+    }
+    if (options.vendors.empty()) {
+      vendors->Error("\"vendors\" names the vendors to ask when the operation's own cannot serve");
+    }
+  }
   if (reader.Has("serve") && (reader.Has("json") || reader.Has("status"))) {
     reader.ErrorAtKey("serve", "a fallback serves the last good answer or a fixed one, not both",
                       "drop \"serve\", or \"json\" and \"status\"");
-  } else if (!reader.Has("serve") && !reader.Has("json") && !reader.Has("status")) {
+  } else if (!reader.Has("serve") && !reader.Has("json") && !reader.Has("status") &&
+             !reader.Has("vendors")) {
     reader.Error("a fallback needs something to serve",
-                 "add \"serve\": \"last-good\", or \"json\"");
+                 "add \"serve\": \"last-good\", \"json\" or \"vendors\"");
   }
   return options;
 }
 
 PolicyOptions DecodeCache(const NodeReader& reader) {
   CacheOptions options;
-  reader.ExpectKeys({"ttl", "stale_if_error"});
+  reader.ExpectKeys({"ttl", "stale_if_error", "stale_while_revalidate"});
   reader.Require("ttl");
   reader.Read("ttl", options.ttl);
   reader.Read("stale_if_error", options.stale_if_error);
+  reader.Read("stale_while_revalidate", options.stale_while_revalidate);
   return options;
 }
 
@@ -131,36 +147,84 @@ PolicyOptions DecodeBreaker(const NodeReader& reader) {
                                                    {"vendor", BreakerScope::kVendor},
                                                    {"operation", BreakerScope::kOperation}};
   BreakerOptions options;
-  reader.ExpectKeys(
-      {"failures", "window", "open_for", "half_open_calls", "half_open_max", "scope"});
+  reader.ExpectKeys({"failures", "window", "calls", "failure_rate", "slow_rate", "slow_call",
+                     "min_calls", "min_logical_calls", "open_for", "open_growth", "open_for_max",
+                     "half_open_calls", "half_open_successes", "half_open_max", "ramp_up",
+                     "scope"});
+  options.has_failures = reader.Has("failures");
   reader.ReadInt("failures", options.failures, kPoolRange);
   reader.Read("window", options.window);
+  reader.ReadInt("calls", options.calls, kPoolRange);
+  ReadShare(reader, "failure_rate", 0, 1, options.failure_rate);
+  ReadShare(reader, "slow_rate", 0, 1, options.slow_rate);
+  reader.Read("slow_call", options.slow_call);
+  reader.ReadInt("min_calls", options.min_calls, kPoolRange);
+  reader.ReadInt("min_logical_calls", options.min_logical_calls, kPoolRange);
   reader.Read("open_for", options.open_for);
+  ReadShare(reader, "open_growth", 1, 100, options.open_growth);
+  reader.Read("open_for_max", options.open_for_max);
   reader.ReadInt("half_open_calls", options.half_open_calls, kPoolRange);
+  reader.ReadInt("half_open_successes", options.half_open_successes, kPoolRange);
   reader.Read("half_open_max", options.half_open_max);
+  reader.Read("ramp_up", options.ramp_up);
   reader.ReadWord("scope", options.scope, kScopes);
-  for (const std::string_view key : {"window", "open_for", "half_open_max"})
+  for (const std::string_view key :
+       {"window", "slow_call", "open_for", "open_for_max", "half_open_max", "ramp_up"}) {
     RequirePositive(reader, key);
+  }
+  const bool rates = reader.Has("failure_rate") || reader.Has("slow_rate");
+  if (reader.Has("calls")) {
+    options.kind = BreakerWindowKind::kCount;
+  } else if (rates) {
+    options.kind = BreakerWindowKind::kTime;
+  }
+  if (options.kind == BreakerWindowKind::kStreak && reader.Has("min_calls")) {
+    reader.ErrorAtKey("min_calls", "\"min_calls\" goes with a rate",
+                      "add \"failure_rate\" or \"slow_rate\"");
+  }
+  if (reader.Has("slow_rate") && !reader.Has("slow_call")) {
+    reader.ErrorAtKey("slow_rate",
+                      "\"slow_rate\" needs \"slow_call\", the time from which a call is slow");
+  }
+  return options;
+}
+
+PolicyOptions DecodeQuota(const NodeReader& reader) {
+  QuotaOptions options;
+  reader.ExpectKeys({"dialect", "wait_max", "keep_back", "pace_below"});
+  reader.Read("dialect", options.dialect);
+  reader.Read("wait_max", options.wait_max);
+  ReadShare(reader, "keep_back", 0, 0.99, options.keep_back);
+  ReadShare(reader, "pace_below", 0, 1, options.pace_below);
   return options;
 }
 
 PolicyOptions DecodeRateLimit(const NodeReader& reader) {
   RateLimitOptions options;
-  reader.ExpectKeys({"max", "window", "burst"});
+  static constexpr Word<bool> kAlgorithms[] = {{"even", false}, {"sliding-window", true}};
+  reader.ExpectKeys({"max", "window", "burst", "algorithm"});
   reader.Require("max");
   reader.Require("window");
   reader.ReadInt("max", options.max, kPoolRange);
   reader.Read("window", options.window);
   reader.ReadInt("burst", options.burst, kPoolRange);
+  reader.ReadWord("algorithm", options.sliding, kAlgorithms);
   RequirePositive(reader, "window");
   return options;
 }
 
 PolicyOptions DecodeBulkhead(const NodeReader& reader) {
   BulkheadOptions options;
-  reader.ExpectKeys({"max", "queue"});
+  static constexpr Word<AdaptiveKind> kAdaptive[] = {{"none", AdaptiveKind::kNone},
+                                                     {"aimd", AdaptiveKind::kAimd},
+                                                     {"vegas", AdaptiveKind::kVegas}};
+  reader.ExpectKeys({"max", "queue", "wait", "adaptive", "min", "initial"});
   reader.ReadInt("max", options.max, kPoolRange);
   reader.ReadInt("queue", options.queue, kOptionalPoolRange);
+  reader.Read("wait", options.wait);
+  reader.ReadWord("adaptive", options.adaptive, kAdaptive);
+  reader.ReadInt("min", options.min, kPoolRange);
+  reader.ReadInt("initial", options.initial, kPoolRange);
   return options;
 }
 
@@ -226,9 +290,9 @@ PolicyOptions DecodeAuth(const NodeReader& reader) {
 
 using DecodePolicy = PolicyOptions (*)(const NodeReader&);
 // In the order of kPolicyNames.
-constexpr DecodePolicy kDecoders[] = {DecodeFallback,  DecodeCache,    DecodeDeadline,
-                                      DecodeHedge,     DecodeRetry,    DecodeBreaker,
-                                      DecodeRateLimit, DecodeBulkhead, DecodeAuth};
+constexpr DecodePolicy kDecoders[] = {
+    DecodeFallback, DecodeCache, DecodeDeadline,  DecodeHedge,    DecodeRetry,
+    DecodeBreaker,  DecodeQuota, DecodeRateLimit, DecodeBulkhead, DecodeAuth};
 static_assert(std::size(kDecoders) == std::size(kPolicyNames));
 static_assert(std::size(kDecoders) == std::variant_size_v<PolicyOptions>);
 
@@ -323,6 +387,9 @@ void ResolveClientVendors(Scenario& scenario, ProblemList& problems) {
     const auto* const auth = std::get_if<AuthOptions>(&policy.options);
     const auto* const oauth = auth == nullptr ? nullptr : std::get_if<OAuthAuth>(&auth->method);
     if (oauth != nullptr && !oauth->vendor.empty()) check(policy.at, oauth->vendor);
+    if (const auto* const fallback = std::get_if<FallbackOptions>(&policy.options)) {
+      for (const std::string& vendor : fallback->vendors) check(policy.at, vendor);
+    }
   }
 }
 

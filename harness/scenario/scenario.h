@@ -57,6 +57,8 @@ struct FallbackOptions {
   bool serve_last_good = false;          // Otherwise `status` and `json` are served.
   std::optional<std::string> json = {};  // serialised
   int status = 200;
+  // Asked in turn when the operation's own vendor cannot serve; before anything is made up.
+  std::vector<std::string> vendors = {};
 };
 
 struct DeadlineOptions {
@@ -85,18 +87,38 @@ struct RetryOptions {
 
 enum class BreakerScope { kClient, kVendor, kOperation };
 
+enum class BreakerWindowKind { kStreak, kCount, kTime };
+
 struct BreakerOptions {
-  int failures = 5;
+  BreakerWindowKind kind = BreakerWindowKind::kStreak;
+  int failures = 5;  // In a row; for the other kinds in the window, if the file gives it.
+  bool has_failures = false;
   Duration window = std::chrono::seconds(60);
+  int calls = 100;  // kCount.
+  double failure_rate = 0.0;
+  double slow_rate = 0.0;
+  Duration slow_call = {};
+  int min_calls = 10;
+  int min_logical_calls = 1;
   Duration open_for = std::chrono::seconds(30);
+  double open_growth = 1.0;
+  std::optional<Duration> open_for_max = {};
   int half_open_calls = 1;
+  int half_open_successes = 0;  // 0: as many as half_open_calls.
   std::optional<Duration> half_open_max = {};
+  Duration ramp_up = {};
   BreakerScope scope = BreakerScope::kVendor;
 };
+
+enum class AdaptiveKind { kNone, kAimd, kVegas };
 
 struct BulkheadOptions {
   int max = 10;
   int queue = 0;
+  std::optional<Duration> wait = {};
+  AdaptiveKind adaptive = AdaptiveKind::kNone;
+  int min = 1;  // Of an adaptive limit.
+  std::optional<int> initial = {};
 };
 
 struct BearerAuth {
@@ -126,6 +148,15 @@ struct RateLimitOptions {
   int max = 0;
   Duration window = {};
   std::optional<int> burst = {};
+  bool sliding = false;  // An exact sliding window instead of evenly spaced permits.
+};
+
+// What the vendor's own answers say about its quota.
+struct QuotaOptions {
+  std::string dialect = {};  // "github", "stripe", ...; empty: what most vendors mean.
+  Duration wait_max = std::chrono::minutes(1);
+  double keep_back = 0.0;
+  double pace_below = 0.0;
 };
 
 struct HedgeOptions {
@@ -136,20 +167,22 @@ struct HedgeOptions {
 struct CacheOptions {
   Duration ttl = {};
   Duration stale_if_error = {};
+  Duration stale_while_revalidate = {};
 };
 
 // One policy of the stack, as the file lists them: outermost first.
 struct StackPolicy {
   std::variant<FallbackOptions, CacheOptions, DeadlineOptions, HedgeOptions, RetryOptions,
-               BreakerOptions, RateLimitOptions, BulkheadOptions, AuthOptions>
+               BreakerOptions, QuotaOptions, RateLimitOptions, BulkheadOptions, AuthOptions>
       options = {};
   SourceLocation at = {};
 };
 
 // The policies in the order in which the pipeline is built, whatever order the file lists them in.
 // The index of a StackPolicy's variant is the index here.
-inline constexpr std::string_view kPolicyNames[] = {
-    "fallback", "cache", "deadline", "hedge", "retry", "breaker", "rate_limit", "bulkhead", "auth"};
+inline constexpr std::string_view kPolicyNames[] = {"fallback", "cache",   "deadline", "hedge",
+                                                    "retry",    "breaker", "quota",    "rate_limit",
+                                                    "bulkhead", "auth"};
 
 inline std::string_view PolicyName(const StackPolicy& policy) {
   return kPolicyNames[policy.options.index()];

@@ -174,13 +174,20 @@ class Linter {
     return path;
   }
 
+  bool IsFallback(const std::string& vendor) const {
+    const auto* const fallback = scenario_.client.Find<FallbackOptions>();
+    if (fallback == nullptr) return false;
+    const std::vector<std::string>& vendors = fallback->vendors;
+    return std::find(vendors.begin(), vendors.end(), vendor) != vendors.end();
+  }
+
   // What the steps send to `vendor`; only where no program decides that.
   std::vector<http::Request> RequestsTo(const std::string& vendor) const {
     std::vector<http::Request> requests;
     for (const CallStep* const call : calls_) {
       const auto operation = scenario_.client.operations.find(call->call);
-      if (operation == scenario_.client.operations.end() || operation->second.vendor != vendor)
-        continue;
+      if (operation == scenario_.client.operations.end()) continue;
+      if (operation->second.vendor != vendor && !IsFallback(vendor)) continue;
       auto url =
           http::Url::Parse("http://vendor" + FilledPath(operation->second, Parsed(call->args)));
       if (!url) continue;
@@ -289,6 +296,13 @@ class Linter {
     if (event == "retry" && client.Find<RetryOptions>() == nullptr) return "the stack has no retry";
     if (event == "fallback" && client.Find<FallbackOptions>() == nullptr)
       return "the stack has no fallback";
+    if (event == "failover") {
+      const auto* const fallback = client.Find<FallbackOptions>();
+      if (fallback == nullptr || fallback->vendors.empty())
+        return "no fallback of the stack names other vendors";
+    }
+    if (event == "hedge" && client.Find<HedgeOptions>() == nullptr) return "the stack has no hedge";
+    if (event == "cache" && client.Find<CacheOptions>() == nullptr) return "the stack has no cache";
     if (event == "deadline" && client.Find<DeadlineOptions>() == nullptr)
       return "the stack has no deadline";
     if (event == "effect") return "there is no program that could have effects";

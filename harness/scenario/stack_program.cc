@@ -8,6 +8,7 @@
 
 #include "harness/scenario/oauth_client.h"
 #include "middleware/auth/static_auth.h"
+#include "middleware/client/provider_chain.h"
 #include "middleware/http/form.h"
 
 namespace understudy::harness {
@@ -81,7 +82,8 @@ class Placeholders {
 };
 
 Result<void> FillBody(const Operation& operation, Placeholders& placeholders,
-                      http::Request& request) {
+                      http::Request& request,
+                      std::vector<std::pair<std::string, std::string>>& query) {
   if (operation.json) {
     UNDERSTUDY_ASSIGN_OR_RETURN(const json body, placeholders.Fill(json::parse(*operation.json)));
     request.body = body.dump();
@@ -90,7 +92,7 @@ Result<void> FillBody(const Operation& operation, Placeholders& placeholders,
     if (rest.empty()) return {};
     const bool in_query = request.method.IsSafe() || request.method == http::Method::Delete();
     if (in_query) {
-      for (const auto& [name, value] : rest.items()) request.url.AddQuery(name, ArgText(value));
+      for (const auto& [name, value] : rest.items()) query.emplace_back(name, ArgText(value));
       return {};
     }
     request.body = rest.dump();
@@ -106,9 +108,16 @@ class StackProgram final : public Program {
   Result<void> Build(const ClientSpec& spec, const StackHooks& hooks) {
     operations_ = spec.operations;
     for (const auto& [name, operation] : operations_) {
-      if (clients_.contains(operation.vendor)) continue;
-      UNDERSTUDY_ASSIGN_OR_RETURN(clients_[operation.vendor],
-                                  BuildClient(spec, operation.vendor, hooks));
+      UNDERSTUDY_RETURN_IF_ERROR(AddClient(spec, operation.vendor, hooks));
+    }
+    if (const auto* const fallback = spec.Find<FallbackOptions>()) {
+      if (!hooks.without.contains("fallback")) others_ = fallback->vendors;
+    }
+    for (const std::string& vendor : others_) {
+      UNDERSTUDY_RETURN_IF_ERROR(AddClient(spec, vendor, hooks));
+    }
+    if (const auto* const deadline = spec.Find<DeadlineOptions>()) {
+      if (!hooks.without.contains("deadline")) total_ = deadline->total;
     }
     return {};
   }
@@ -117,29 +126,74 @@ class StackProgram final : public Program {
                               const std::stop_token& stop) override {
     const auto operation = operations_.find(operation_name);
     if (operation == operations_.end()) return Program::Call(operation_name, args, stop);
+    UNDERSTUDY_ASSIGN_OR_RETURN(const Prepared prepared, Prepare(operation->second, args));
+    CallOptions options = prepared.options;
+    options.operation = operation_name;
+    options.stop = stop;
     Client& client = *clients_.at(operation->second.vendor);
-    const json values = json::parse(args);
-    Placeholders placeholders(values);
-    UNDERSTUDY_ASSIGN_OR_RETURN(const std::string path,
-                                placeholders.Fill(operation->second.path, true));
-    UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request,
-                                client.NewRequest(http::Method(operation->second.method), path));
-    for (const auto& [name, value] : operation->second.headers) {
-      UNDERSTUDY_ASSIGN_OR_RETURN(const std::string filled,
-                                  placeholders.Fill(std::string_view(value), false));
-      UNDERSTUDY_RETURN_IF_ERROR(request.headers.Set(name, filled));
-    }
-    CallOptions options{.operation = std::string(operation_name), .stop = stop};
-    if (!operation->second.idempotency_key.empty()) {
-      UNDERSTUDY_ASSIGN_OR_RETURN(
-          options.idempotency_key,
-          placeholders.Fill(std::string_view(operation->second.idempotency_key), false));
-    }
-    UNDERSTUDY_RETURN_IF_ERROR(FillBody(operation->second, placeholders, request));
+    if (!others_.empty()) return CallChain(client, prepared, options);
+    UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request, prepared.For(client));
     return client.Call(std::move(request), std::move(options));
   }
 
  private:
+  // An operation with its args filled in, for whichever vendor serves it.
+  struct Prepared {
+    http::Method method = {};
+    std::string path = {};
+    http::Request rest = {};  // Query, headers and body.
+    CallOptions options = {};
+
+    Result<http::Request> For(const Client& client) const {
+      UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request, client.NewRequest(method, path));
+      request.headers = rest.headers;
+      request.body = rest.body;
+      for (const auto& [name, value] : query) request.url.AddQuery(name, value);
+      return request;
+    }
+    std::vector<std::pair<std::string, std::string>> query = {};
+  };
+
+  static Result<Prepared> Prepare(const Operation& operation, const std::string& args) {
+    const json values = json::parse(args);
+    Placeholders placeholders(values);
+    Prepared prepared{.method = http::Method(operation.method)};
+    UNDERSTUDY_ASSIGN_OR_RETURN(prepared.path, placeholders.Fill(operation.path, true));
+    for (const auto& [name, value] : operation.headers) {
+      UNDERSTUDY_ASSIGN_OR_RETURN(const std::string filled,
+                                  placeholders.Fill(std::string_view(value), false));
+      UNDERSTUDY_RETURN_IF_ERROR(prepared.rest.headers.Set(name, filled));
+    }
+    if (!operation.idempotency_key.empty()) {
+      UNDERSTUDY_ASSIGN_OR_RETURN(
+          prepared.options.idempotency_key,
+          placeholders.Fill(std::string_view(operation.idempotency_key), false));
+    }
+    prepared.rest.method = prepared.method;
+    UNDERSTUDY_RETURN_IF_ERROR(FillBody(operation, placeholders, prepared.rest, prepared.query));
+    return prepared;
+  }
+
+  Result<http::Response> CallChain(Client& first, const Prepared& prepared,
+                                   const CallOptions& options) {
+    const auto make = [&](const Client& client) { return prepared.For(client); };
+    std::vector<ProviderChain::Provider> providers = {{&first, make}};
+    for (const std::string& vendor : others_) {
+      Client* const client = clients_.at(vendor).get();
+      if (client != &first) providers.push_back({client, make});
+    }
+    ProviderChain chain("scenario", {.total = total_}, environment_.runtime);
+    UNDERSTUDY_ASSIGN_OR_RETURN(ProviderChain::Answer answer, chain.Call(providers, options));
+    return std::move(answer.response);
+  }
+
+  Result<void> AddClient(const ClientSpec& spec, const std::string& vendor,
+                         const StackHooks& hooks) {
+    if (clients_.contains(vendor)) return {};
+    UNDERSTUDY_ASSIGN_OR_RETURN(clients_[vendor], BuildClient(spec, vendor, hooks));
+    return {};
+  }
+
   Result<std::unique_ptr<Client>> BuildClient(const ClientSpec& spec, const std::string& vendor,
                                               const StackHooks& hooks) {
     ClientBuilder builder(environment_.runtime, environment_.network, vendor);
@@ -157,6 +211,9 @@ class StackProgram final : public Program {
   }
 
   Result<void> Add(ClientBuilder& builder, const FallbackOptions& options, const std::string&) {
+    // With other vendors alone there is nothing to make up.
+    const bool makes_up = options.serve_last_good || options.json || options.vendors.empty();
+    if (!makes_up) return {};
     understudy::FallbackOptions fallback{.last_good = options.serve_last_good};
     if (options.json || !options.serve_last_good) {
       http::Response response{.status = options.status, .body = options.json.value_or("")};
@@ -179,6 +236,7 @@ class StackProgram final : public Program {
                                    .backoff = {.base = options.backoff,
                                                .cap = options.backoff_max,
                                                .jitter = options.jitter == RetryJitter::kFull},
+                                   .respect_hints = options.respect_retry_after,
                                    .idempotency_header = options.idempotency_header,
                                    .generate_idempotency_keys = options.generate_keys};
     if (options.budget) {
@@ -200,24 +258,60 @@ class StackProgram final : public Program {
   Result<void> Add(ClientBuilder& builder, const BreakerOptions& options, const std::string&) {
     CircuitBreakerOptions breaker{.failures = options.failures,
                                   .window = options.window,
+                                  .window_calls = options.calls,
+                                  .failure_rate = options.failure_rate,
+                                  .slow_rate = options.slow_rate,
+                                  .slow_call = options.slow_call,
+                                  .calls_min = options.min_calls,
+                                  .logical_calls_min = options.min_logical_calls,
                                   .open_for = options.open_for,
-                                  .half_open_calls = options.half_open_calls};
-    breaker.open_for_max = std::max(breaker.open_for_max, breaker.open_for);
+                                  .open_growth = options.open_growth,
+                                  .half_open_calls = options.half_open_calls,
+                                  .half_open_successes = options.half_open_successes,
+                                  .ramp_up = options.ramp_up};
+    if (options.kind != BreakerWindowKind::kStreak) {
+      breaker.window_kind =
+          options.kind == BreakerWindowKind::kCount ? BreakerWindow::kCount : BreakerWindow::kTime;
+      breaker.window_failures = options.has_failures ? options.failures : 0;
+    }
+    breaker.open_for_max =
+        options.open_for_max.value_or(std::max(breaker.open_for_max, breaker.open_for));
     if (options.half_open_max) breaker.half_open_max = *options.half_open_max;
     builder.Breaker(breaker, breakers_);
     if (options.scope == BreakerScope::kOperation) builder.BreakerPerOperation();
+    if (options.scope == BreakerScope::kClient) builder.SharedBreaker("client");
+    return {};
+  }
+
+  Result<void> Add(ClientBuilder& builder, const QuotaOptions& options, const std::string&) {
+    if (!options.dialect.empty()) {
+      std::optional<RateLimitDialect> dialect = RateLimitDialect::ForVendor(options.dialect);
+      if (!dialect) {
+        return InvalidArgument("client.stack: quota: no dialect \"" + options.dialect +
+                               "\" is known; leave it out for what most vendors mean");
+      }
+      builder.Dialect(*std::move(dialect));
+    }
+    builder.Quota({.wait_max = options.wait_max,
+                   .keep_back = options.keep_back,
+                   .pace_below = options.pace_below},
+                  quotas_);
     return {};
   }
 
   Result<void> Add(ClientBuilder& builder, const RateLimitOptions& options, const std::string&) {
-    builder.RateLimit({.permits = options.max,
-                       .per = options.window,
-                       .burst = options.burst.value_or(options.max)});
+    RateLimiterOptions limit{.permits = options.max,
+                             .per = options.window,
+                             .burst = options.burst.value_or(options.max)};
+    if (options.sliding) limit.algorithm = RateAlgorithm::kSlidingWindow;
+    builder.RateLimit(limit);
     return {};
   }
 
   Result<void> Add(ClientBuilder& builder, const BulkheadOptions& options, const std::string&) {
-    builder.Bulkhead({.concurrent_max = options.max, .queue_max = options.queue});
+    understudy::BulkheadOptions bulkhead{
+        .concurrent_max = options.max, .queue_max = options.queue, .wait_max = options.wait};
+    builder.Bulkhead(bulkhead);
     return {};
   }
 
@@ -229,11 +323,18 @@ class StackProgram final : public Program {
     return {};
   }
 
-  Result<void> Add(ClientBuilder&, const HedgeOptions&, const std::string&) {
-    return InvalidArgument("the stack policy \"hedge\" is not available");
+  Result<void> Add(ClientBuilder& builder, const HedgeOptions& options, const std::string&) {
+    builder.Hedge({.after = options.after, .hedges_max = options.max});
+    return {};
   }
-  Result<void> Add(ClientBuilder&, const CacheOptions&, const std::string&) {
-    return InvalidArgument("the stack policy \"cache\" is not available");
+
+  Result<void> Add(ClientBuilder& builder, const CacheOptions& options, const std::string&) {
+    understudy::CacheOptions cache;
+    cache.default_ttl = options.ttl;
+    cache.stale_if_error = options.stale_if_error;
+    cache.stale_while_revalidate = options.stale_while_revalidate;
+    builder.Cache(std::move(cache));
+    return {};
   }
 
   using Strategy = Result<std::shared_ptr<AuthStrategy>>;
@@ -274,6 +375,9 @@ class StackProgram final : public Program {
   // Before the clients, which use them.
   std::shared_ptr<BreakerRegistry> breakers_ =
       std::make_shared<BreakerRegistry>(environment_.runtime);
+  std::shared_ptr<QuotaRegistry> quotas_ = std::make_shared<QuotaRegistry>(environment_.runtime);
+  std::vector<std::string> others_;  // Vendors to ask when the operation's own cannot serve.
+  std::optional<Duration> total_;
   std::map<std::string, std::shared_ptr<RetryBudget>> budgets_;
   std::map<std::string, std::shared_ptr<OAuthClient>> oauth_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
@@ -282,22 +386,11 @@ class StackProgram final : public Program {
 }  // namespace
 
 Result<void> CheckStack(const ClientSpec& client) {
-  const auto unavailable = [](std::string_view what) {
-    return InvalidArgument(
-        "client.stack: " + std::string(what) +
-        " is part of the format, but this version of the middleware does not have it; remove it");
-  };
-  for (const StackPolicy& policy : client.stack) {
-    const std::string_view name = PolicyName(policy);
-    if (name == "hedge" || name == "cache")
-      return unavailable("the policy \"" + std::string(name) + "\"");
+  const auto* const quota = client.Find<QuotaOptions>();
+  if (quota != nullptr && !quota->dialect.empty() && !RateLimitDialect::ForVendor(quota->dialect)) {
+    return InvalidArgument("client.stack: quota: no dialect \"" + quota->dialect +
+                           "\" is known; leave it out for what most vendors mean");
   }
-  const auto* const retry = client.Find<RetryOptions>();
-  if (retry != nullptr && !retry->respect_retry_after)
-    return unavailable("retry with \"respect_retry_after\": false");
-  const auto* const breaker = client.Find<BreakerOptions>();
-  if (breaker != nullptr && breaker->scope == BreakerScope::kClient)
-    return unavailable("a breaker of scope \"client\"");
   return {};
 }
 

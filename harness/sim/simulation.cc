@@ -113,6 +113,7 @@ struct Simulation::Core::Actor final : CondVar::Waiter {
   Core* core = nullptr;
   int id = 0;
   std::string name;
+  std::string step;  // Of the scenario, inherited from whoever spawned it.
   State state = State::kReady;
   std::string_view waits_for;
   std::string
@@ -299,7 +300,9 @@ Task Simulation::Core::Spawn(std::string name, std::function<void(std::stop_toke
   Actor& actor = *actors_.back();
   actor.core = this;
   actor.id = static_cast<int>(actors_.size());
-  actor.name = std::move(name);
+  const Lane& parent = CurrentLane();
+  actor.name = ChildLaneName(parent, name);
+  actor.step = parent.step;
   ++alive_;
   ready_.push_back(&actor);
   pool_.Run([this, &actor, gate = actor.gate, body = std::move(body)]() mutable {
@@ -311,7 +314,7 @@ Task Simulation::Core::Spawn(std::string name, std::function<void(std::stop_toke
 
 void Simulation::Core::ActorMain(Actor& actor, std::function<void(std::stop_token)> body) {
   {
-    const LaneScope lane({.name = actor.name});
+    const LaneScope lane({.name = actor.name, .step = actor.step});
     SchedulerHook* const previous = SetSchedulerHook(this);
     try {
       if (!ended_) body(actor.stop.get_token());

@@ -14,6 +14,8 @@ class ThreadControl final : public Task::Control {
   ThreadControl(WireClock& clock, std::string name, std::function<void(std::stop_token)> body)
       : clock_(clock) {
     clock_.ActorStarted();
+    const Lane& parent = CurrentLane();
+    lane_ = {.name = ChildLaneName(parent, name), .step = parent.step};
     thread_ = std::thread([this, name = std::move(name), body = std::move(body)]() mutable {
       Run(name, std::move(body));
     });
@@ -39,7 +41,7 @@ class ThreadControl final : public Task::Control {
   void Run(const std::string& name, std::function<void(std::stop_token)> body) {
     clock_.ActorEnter(name);
     WireClock::RunActor([&] {
-      const LaneScope lane({.name = name});
+      const LaneScope lane(lane_);
       body(stop_.get_token());
     });
     body = nullptr;  // What it captured ends before the actor does.
@@ -52,6 +54,7 @@ class ThreadControl final : public Task::Control {
   }
 
   WireClock& clock_;
+  Lane lane_;
   std::stop_source stop_;
   Mutex mutex_;
   CondVar ended_{"the end of a task"};

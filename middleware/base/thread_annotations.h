@@ -10,6 +10,7 @@
 #define CAPABILITY(x) UNDERSTUDY_TSA(capability(x))
 #define SCOPED_CAPABILITY UNDERSTUDY_TSA(scoped_lockable)
 #define GUARDED_BY(x) UNDERSTUDY_TSA(guarded_by(x))
+#define PT_GUARDED_BY(x) UNDERSTUDY_TSA(pt_guarded_by(x))
 #define REQUIRES(...) UNDERSTUDY_TSA(requires_capability(__VA_ARGS__))
 #define ACQUIRE(...) UNDERSTUDY_TSA(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) UNDERSTUDY_TSA(release_capability(__VA_ARGS__))

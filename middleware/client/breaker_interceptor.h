@@ -14,19 +14,35 @@ namespace understudy {
 
 struct BreakerScope {
   std::string provider = {};
-  // Put the origin into the breaker's name: for a client without a base URL, which may talk to
-  // several.
-  bool name_with_origin = false;
+  // The origin that every request goes to; empty for a client without a base URL, which may talk to
+  // several and then has a breaker for each, with the origin in its name.
+  std::string origin = {};
   // A breaker for each operation, instead of one for all.
   bool per_operation = false;
+  // Whose account it is: one tenant's bad credential must not shut out the others. Never the secret
+  // itself; it appears in names. Empty: one for all.
+  std::string credential = {};
+  // One breaker of this name for everything, whatever the provider and origin; empty: not so.
+  std::string shared_name = {};
 };
 
 // Inside retry: every attempt counts, and an open breaker ends the call at once. Returns the
 // breaker's kCircuitOpen, or the registry's error, without sending.
 class BreakerInterceptor final : public Interceptor {
  public:
+  // The registry's error if its breaker for a scope with one origin has other options.
+  static Result<std::unique_ptr<BreakerInterceptor>> Create(
+      BreakerScope scope, const CircuitBreakerOptions& options,
+      std::shared_ptr<BreakerRegistry> registry, const OutcomeClassifier& classifier,
+      const Runtime& runtime);
+
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override;
+  std::string Describe() const override;
+
+ private:
   BreakerInterceptor(BreakerScope scope, const CircuitBreakerOptions& options,
-                     std::shared_ptr<BreakerRegistry> registry, OutcomeClassifier classifier,
+                     std::shared_ptr<BreakerRegistry> registry, const OutcomeClassifier& classifier,
                      const Runtime& runtime)
       : scope_(std::move(scope)),
         options_(options),
@@ -34,19 +50,15 @@ class BreakerInterceptor final : public Interceptor {
         classifier_(classifier),
         runtime_(runtime) {}
 
-  Result<http::Response> Intercept(http::Request& request, CallContext& context,
-                                   Next next) override;
-  std::string Describe() const override;
-
- private:
-  Result<std::shared_ptr<CircuitBreaker>> BreakerFor(const http::Request& request,
-                                                     const CallContext& context);
+  Result<std::shared_ptr<CircuitBreaker>> BreakerFor(const std::string& origin,
+                                                     std::string_view operation) const;
 
   const BreakerScope scope_;
   const CircuitBreakerOptions options_;
   const std::shared_ptr<BreakerRegistry> registry_;
   const OutcomeClassifier classifier_;
   const Runtime runtime_;
+  std::shared_ptr<CircuitBreaker> only_;  // If one serves every request.
 };
 
 }  // namespace understudy

@@ -4,17 +4,32 @@ namespace understudy {
 
 Result<http::Response> BulkheadInterceptor::Intercept(http::Request& request, CallContext& context,
                                                       Next next) {
-  const Result<Bulkhead::Permit> place = bulkhead_.Acquire(context.deadline(), context.stop());
+  Result<Bulkhead::Permit> place = bulkhead_.Acquire(context.deadline(), context.stop());
   if (!place) {
+    runtime_.events.Publish("bulkhead", {{"operation", context.operation()},
+                                         {"decision", "refused"},
+                                         {"reason", std::string_view(place.error().reason)}});
     context.Explain(runtime_.clock.Now(), "bulkhead", "refused: " + place.error().message);
     return place.error();
   }
-  return next(request, context);
+  if (!options_.adaptive) return next(request, context);
+  const TimePoint start = runtime_.clock.Now();
+  Result<http::Response> result = next(request, context);
+  const Duration round_trip = runtime_.clock.Now() - start;
+  place->Record(round_trip, classifier_.Classify(result, runtime_.clock.SystemNow()).sample);
+  return result;
 }
 
 std::string BulkheadInterceptor::Describe() const {
-  return "bulkhead: " + std::to_string(options_.concurrent_max) + " at a time, queue of " +
-         std::to_string(options_.queue_max);
+  std::string text = "bulkhead: ";
+  if (const auto& adaptive = options_.adaptive) {
+    text += std::to_string(adaptive->min) + " to " + std::to_string(adaptive->max) +
+            " at a time, adaptive (" + std::string(ToString(adaptive->kind)) + ") from " +
+            std::to_string(adaptive->initial);
+  } else {
+    text += std::to_string(options_.concurrent_max) + " at a time";
+  }
+  return text + ", queue of " + std::to_string(options_.queue_max);
 }
 
 }  // namespace understudy

@@ -2,11 +2,14 @@
 // about it.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "middleware/base/error.h"
@@ -26,8 +29,19 @@ struct CallOptions {
   std::string operation =
       {};  // Low-cardinality name for metrics and breakers, e.g. "charges.create".
   std::optional<Duration> timeout = {};  // Tightens the client's total deadline; never loosens it.
+  Deadline deadline = {};                // Tightens it as well; carried from an outer call.
   std::optional<std::string> idempotency_key = {};  // Makes a non-idempotent call safe to repeat.
   std::stop_token stop = {};
+  std::string traceparent = {};  // W3C Trace Context of the caller; empty: none.
+  std::string tracestate = {};
+  // Which of the vendor's quotas the request uses ("core", "search", a bucket); empty: the only
+  // one.
+  std::string resource = {};
+  int cost = 1;  // What it takes from a rate limit or quota; at least 1.
+  // A larger answer ends the call with kProtocol; unset: the client's limit.
+  std::optional<std::size_t> response_bytes_max = {};
+  // Redirects to follow, within the origin's rules of http::SendOptions; unset: they are answers.
+  int redirects_max = 0;
 };
 
 // Created by Client::Call, owned by that call, used by one thread at a time. Layers read the
@@ -39,6 +53,10 @@ class CallContext {
   const CallOptions& options() const { return options_; }
   std::string_view operation() const { return options_.operation; }
   const std::stop_token& stop() const { return options_.stop; }
+  // For layers that may stop what they wrap: returns the token to put back.
+  std::stop_token ReplaceStop(std::stop_token stop) {
+    return std::exchange(options_.stop, std::move(stop));
+  }
 
   Deadline deadline() const { return deadline_; }
   void TightenDeadline(Deadline other) { deadline_ = deadline_.Tightened(other); }
@@ -54,9 +72,17 @@ class CallContext {
   bool replayable() const { return replayable_; }
   void set_replayable(bool replayable) { replayable_ = replayable; }
 
+  // Does the request carry an idempotency key?
+  bool keyed() const { return keyed_; }
+  void set_keyed(bool keyed) { keyed_ = keyed; }
+
   // "closed", "half-open" or "" (no breaker); set by the breaker around an attempt. A literal.
   std::string_view breaker_state() const { return breaker_state_; }
   void set_breaker_state(std::string_view state) { breaker_state_ = state; }
+
+  // Has a breaker recorded an attempt of this call? Later ones are weaker evidence.
+  bool breaker_sampled() const { return breaker_sampled_; }
+  void set_breaker_sampled() { breaker_sampled_ = true; }
 
   // Requests handed to the transport so far: attempts and the repetitions of auth. 0 if a layer
   // refused before.
@@ -66,6 +92,28 @@ class CallContext {
   // Was the response made up by the fallback layer instead of answered by the vendor?
   bool served_by_fallback() const { return served_by_fallback_; }
   void set_served_by_fallback() { served_by_fallback_ = true; }
+
+  // A context for another request of the same call, on a thread of its own: with the same deadline
+  // and standing, but its own stop and decisions. Absorb takes over what it did; for that nobody
+  // may use it any more.
+  CallContext Fork(std::stop_token stop) const {
+    CallContext fork(options_);
+    fork.options_.stop = std::move(stop);
+    fork.deadline_ = deadline_;
+    fork.replayable_ = replayable_;
+    fork.keyed_ = keyed_;
+    fork.breaker_sampled_ = breaker_sampled_;
+    return fork;
+  }
+  void Absorb(const CallContext& fork) {
+    for (const Decision& decision : fork.decisions_) {
+      if (decisions_.size() < kDecisionsMax) decisions_.push_back(decision);
+    }
+    std::stable_sort(decisions_.begin(), decisions_.end(),
+                     [](const Decision& a, const Decision& b) { return a.at < b.at; });
+    sends_ += fork.sends_;
+    breaker_sampled_ = breaker_sampled_ || fork.breaker_sampled_;
+  }
 
   void Explain(TimePoint at, std::string_view layer, std::string what) {
     if (decisions_.size() < kDecisionsMax) decisions_.push_back({at, layer, std::move(what)});
@@ -83,7 +131,9 @@ class CallContext {
   int attempt_ = 1;
   int sends_ = 0;
   bool replayable_ = false;
+  bool keyed_ = false;
   bool served_by_fallback_ = false;
+  bool breaker_sampled_ = false;
 };
 
 }  // namespace understudy

@@ -16,6 +16,10 @@ std::string CallReport::ToString() const {
       .append(fallback ? ", fallback" : "");
 }
 
+Client::~Client() {
+  for (std::unique_ptr<Interceptor>& layer : layers_) layer.reset();
+}
+
 Result<http::Response> Client::Call(http::Request request, CallOptions options) {
   CallReport report;
   return Call(std::move(request), std::move(options), report);
@@ -23,6 +27,7 @@ Result<http::Response> Client::Call(http::Request request, CallOptions options) 
 
 Result<http::Response> Client::Call(http::Request request, CallOptions options,
                                     CallReport& report) {
+  if (!options.response_bytes_max) options.response_bytes_max = defaults_.response_bytes_max;
   CallContext context(std::move(options));
   const TimePoint started_at = runtime_.clock.Now();
   runtime_.events.Publish("call.start", {{"operation", context.operation()},
@@ -41,6 +46,7 @@ Result<http::Response> Client::Call(http::Request request, CallOptions options,
 void Client::PublishEnd(const Result<http::Response>& result, const CallContext& context,
                         Duration duration) {
   const bool ok = result && (result->status < 400 || context.served_by_fallback());
+  const OutcomeClass klass = OutcomeClassifier().Classify(result, SystemTime()).klass;
   std::string reason;
   if (!ok) reason = result ? std::to_string(result->status) : ReasonOf(result.error());
   const Field answer =
@@ -48,10 +54,58 @@ void Client::PublishEnd(const Result<http::Response>& result, const CallContext&
   runtime_.events.Publish("call.end", {{"operation", context.operation()},
                                        {"ok", ok},
                                        answer,
+                                       {"class", ToString(klass)},
                                        {"reason", std::string_view(reason)},
                                        {"attempts", context.sends()},
                                        {"duration", duration},
                                        {"fallback", context.served_by_fallback()}});
+}
+
+Result<http::Response> Client::Call(const RequestBuilder& request, CallOptions options) {
+  if (!base_url_)
+    return InvalidArgument("client " + provider_ + " has no base URL to resolve against");
+  UNDERSTUDY_ASSIGN_OR_RETURN(http::Request built, request.Build(*base_url_));
+  return Call(std::move(built), std::move(options));
+}
+
+Result<http::Response> Client::CallWith(http::Method method, std::string_view reference,
+                                        const nlohmann::json* fields, CallOptions options) {
+  UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request, NewRequest(std::move(method), reference));
+  if (fields != nullptr) {
+    const bool form = defaults_.body_codec == BodyCodec::kForm;
+    if (form) {
+      UNDERSTUDY_ASSIGN_OR_RETURN(const http::FormPairs pairs, FlattenForm(*fields));
+      request.body = http::EncodeForm(pairs);
+    } else {
+      UNDERSTUDY_ASSIGN_OR_RETURN(request.body, WriteJson(*fields));
+    }
+    UNDERSTUDY_RETURN_IF_ERROR(
+        request.headers.Set("Content-Type", ContentTypeOf(defaults_.body_codec)));
+  }
+  return Call(std::move(request), std::move(options));
+}
+
+Result<http::Response> Client::Get(std::string_view reference, CallOptions options) {
+  return CallWith(http::Method::Get(), reference, nullptr, std::move(options));
+}
+
+Result<http::Response> Client::Delete(std::string_view reference, CallOptions options) {
+  return CallWith(http::Method::Delete(), reference, nullptr, std::move(options));
+}
+
+Result<http::Response> Client::Post(std::string_view reference, const nlohmann::json& fields,
+                                    CallOptions options) {
+  return CallWith(http::Method::Post(), reference, &fields, std::move(options));
+}
+
+Result<http::Response> Client::Put(std::string_view reference, const nlohmann::json& fields,
+                                   CallOptions options) {
+  return CallWith(http::Method::Put(), reference, &fields, std::move(options));
+}
+
+Result<http::Response> Client::Patch(std::string_view reference, const nlohmann::json& fields,
+                                     CallOptions options) {
+  return CallWith(http::Method::Patch(), reference, &fields, std::move(options));
 }
 
 Result<http::Request> Client::NewRequest(http::Method method, std::string_view reference) const {

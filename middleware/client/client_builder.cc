@@ -1,5 +1,6 @@
 #include "middleware/client/client_builder.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -9,7 +10,10 @@
 #include "middleware/client/breaker_interceptor.h"
 #include "middleware/client/bulkhead_interceptor.h"
 #include "middleware/client/deadline_interceptor.h"
+#include "middleware/client/default_headers_interceptor.h"
+#include "middleware/client/hedge_interceptor.h"
 #include "middleware/client/idempotency_interceptor.h"
+#include "middleware/client/quota_interceptor.h"
 #include "middleware/client/rate_limit_interceptor.h"
 #include "middleware/client/retry_interceptor.h"
 
@@ -50,6 +54,16 @@ ClientBuilder& ClientBuilder::BaseUrl(http::Url url) {
   return *this;
 }
 
+ClientBuilder& ClientBuilder::Profile(ProviderProfile profile) {
+  profile_ = std::move(profile);
+  return *this;
+}
+
+ClientBuilder& ClientBuilder::Cache(CacheOptions options) {
+  cache_ = std::move(options);
+  return *this;
+}
+
 ClientBuilder& ClientBuilder::Fallback(FallbackOptions options) {
   fallback_ = std::move(options);
   return *this;
@@ -70,6 +84,11 @@ ClientBuilder& ClientBuilder::Retry(RetryOptions options) {
   return *this;
 }
 
+ClientBuilder& ClientBuilder::Hedge(HedgeOptions options) {
+  hedge_ = std::move(options);
+  return *this;
+}
+
 ClientBuilder& ClientBuilder::Breaker(const CircuitBreakerOptions& options,
                                       std::shared_ptr<BreakerRegistry> registry) {
   breaker_ = options;
@@ -79,6 +98,28 @@ ClientBuilder& ClientBuilder::Breaker(const CircuitBreakerOptions& options,
 
 ClientBuilder& ClientBuilder::BreakerPerOperation() {
   breaker_per_operation_ = true;
+  return *this;
+}
+
+ClientBuilder& ClientBuilder::SharedBreaker(std::string name) {
+  shared_breaker_ = std::move(name);
+  return *this;
+}
+
+ClientBuilder& ClientBuilder::Quota(const QuotaOptions& options,
+                                    std::shared_ptr<QuotaRegistry> registry) {
+  quota_ = options;
+  quotas_ = std::move(registry);
+  return *this;
+}
+
+ClientBuilder& ClientBuilder::Dialect(RateLimitDialect dialect) {
+  dialect_ = std::make_shared<const RateLimitDialect>(std::move(dialect));
+  return *this;
+}
+
+ClientBuilder& ClientBuilder::Credential(std::string id) {
+  credential_ = std::move(id);
   return *this;
 }
 
@@ -103,7 +144,7 @@ ClientBuilder& ClientBuilder::AttemptTimeout(Duration timeout) {
 }
 
 ClientBuilder& ClientBuilder::Classifier(OutcomeClassifier classifier) {
-  classifier_ = classifier;
+  classifier_option_ = std::move(classifier);
   return *this;
 }
 
@@ -117,44 +158,109 @@ ClientBuilder& ClientBuilder::AddAttemptInterceptor(std::unique_ptr<Interceptor>
   return *this;
 }
 
+void ClientBuilder::ApplyProfile() {
+  if (!profile_) return;
+  const ProviderProfile& profile = *profile_;
+  if (!base_url_ && !profile.base_url.empty()) BaseUrl(profile.base_url);
+  if (!total_) total_ = profile.total_deadline;
+  // A shorter total of the caller's own is a decision for shorter attempts, too.
+  if (!attempt_timeout_) attempt_timeout_ = std::min(profile.attempt_timeout, *total_);
+  if (retry_ && retry_->idempotency_header == RetryOptions{}.idempotency_header) {
+    retry_->idempotency_header = profile.idempotency_header;
+    retry_->generate_idempotency_keys =
+        !profile.idempotency_header.empty() &&
+        (retry_->generate_idempotency_keys || profile.generate_idempotency_keys);
+  }
+  if (!profile.headers.empty()) {
+    call_interceptors_.push_back(std::make_unique<DefaultHeadersInterceptor>(profile.headers));
+  }
+  if (!classifier_option_) {
+    classifier_option_ = OutcomeClassifier({.also_retryable = profile.extra_retryable_statuses});
+  }
+  if (dialect_ || profile.rate_limit_dialect.empty()) return;
+  if (auto dialect = RateLimitDialect::ForVendor(profile.rate_limit_dialect)) {
+    Dialect(*std::move(dialect));
+  } else {
+    early_problems_.push_back("the profile's rate-limit dialect, \"" + profile.rate_limit_dialect +
+                              "\", is not known");
+  }
+}
+
 Result<std::unique_ptr<Client>> ClientBuilder::Build() {
+  if (profile_) {
+    Problems found = FindProblems(*profile_);
+    early_problems_.insert(early_problems_.end(), std::make_move_iterator(found.begin()),
+                           std::make_move_iterator(found.end()));
+    if (found.empty()) ApplyProfile();
+  }
   UNDERSTUDY_RETURN_IF_ERROR(ToResult("client " + provider_, FindAllProblems()));
+  // One dialect for all, so that quota, retry and breaker hear the same.
+  if (quota_ && !dialect_) Dialect(RateLimitDialect::Generic());
+  classifier_ = classifier_option_.value_or(OutcomeClassifier());
+  if (dialect_) classifier_ = classifier_.WithDialect(dialect_);
   std::vector<std::unique_ptr<Interceptor>> layers;
   AddCallLayers(layers);
-  AddAttemptLayers(layers);
+  UNDERSTUDY_RETURN_IF_ERROR(AddAttemptLayers(layers));
   // Not make_unique: the constructor is private.
+  Client::Defaults defaults;
+  if (profile_) {
+    defaults = {.body_codec = profile_->body_codec,
+                .response_bytes_max = profile_->response_bytes_max};
+  }
   return std::unique_ptr<Client>(
-      new Client(provider_, base_url_, std::move(layers), transport_, runtime_));
+      new Client(provider_, base_url_, defaults, std::move(layers), transport_, runtime_));
 }
 
 void ClientBuilder::AddCallLayers(std::vector<std::unique_ptr<Interceptor>>& layers) {
   MoveAll(call_interceptors_, layers);
   if (fallback_) layers.push_back(std::make_unique<FallbackInterceptor>(*fallback_, runtime_));
+  if (cache_) layers.push_back(std::make_unique<CacheInterceptor>(*cache_, total_, runtime_));
   // Always there: a call can bring a timeout or a key of its own.
   layers.push_back(std::make_unique<DeadlineInterceptor>(total_, min_attempt_time_, runtime_));
-  const RetryOptions keys = retry_.value_or(RetryOptions{});
+  RetryOptions keys = retry_.value_or(RetryOptions{});
+  if (!retry_ && profile_) {
+    keys.idempotency_header = profile_->idempotency_header;
+    keys.generate_idempotency_keys = profile_->generate_idempotency_keys;
+  }
   layers.push_back(std::make_unique<IdempotencyInterceptor>(
       keys.idempotency_header, keys.generate_idempotency_keys, runtime_));
+  if (hedge_) {
+    HedgeOptions hedge = *hedge_;
+    if (!hedge.budget) hedge.budget = keys.budget;  // One budget for all that repeats.
+    layers.push_back(std::make_unique<HedgeInterceptor>(std::move(hedge), classifier_, runtime_));
+  }
   if (retry_) {
     layers.push_back(
         std::make_unique<RetryInterceptor>(*retry_, classifier_, min_attempt_time_, runtime_));
   }
 }
 
-void ClientBuilder::AddAttemptLayers(std::vector<std::unique_ptr<Interceptor>>& layers) {
+Result<void> ClientBuilder::AddAttemptLayers(std::vector<std::unique_ptr<Interceptor>>& layers) {
   if (breaker_) {
     if (!registry_) registry_ = std::make_shared<BreakerRegistry>(runtime_);
-    layers.push_back(std::make_unique<BreakerInterceptor>(
-        BreakerScope{provider_, !base_url_.has_value(), breaker_per_operation_}, *breaker_,
-        registry_, classifier_, runtime_));
+    BreakerScope scope{provider_, base_url_ ? base_url_->origin() : std::string(),
+                       breaker_per_operation_, credential_, shared_breaker_};
+    UNDERSTUDY_ASSIGN_OR_RETURN(
+        std::unique_ptr<BreakerInterceptor> breaker,
+        BreakerInterceptor::Create(std::move(scope), *breaker_, registry_, classifier_, runtime_));
+    layers.push_back(std::move(breaker));
+  }
+  if (quota_) {
+    if (!quotas_) quotas_ = std::make_shared<QuotaRegistry>(runtime_);
+    UNDERSTUDY_ASSIGN_OR_RETURN(std::shared_ptr<QuotaLimiter> limiter,
+                                quotas_->Get(provider_, credential_, *quota_));
+    layers.push_back(
+        std::make_unique<QuotaInterceptor>(std::move(limiter), dialect_, classifier_, runtime_));
   }
   if (rate_limit_)
     layers.push_back(std::make_unique<RateLimitInterceptor>(*rate_limit_, classifier_, runtime_));
-  if (bulkhead_) layers.push_back(std::make_unique<BulkheadInterceptor>(*bulkhead_, runtime_));
+  if (bulkhead_)
+    layers.push_back(std::make_unique<BulkheadInterceptor>(*bulkhead_, runtime_, classifier_));
   if (auth_) layers.push_back(std::make_unique<AuthInterceptor>(auth_, runtime_));
   layers.push_back(
       std::make_unique<AttemptTimeoutInterceptor>(attempt_timeout_, min_attempt_time_, runtime_));
   MoveAll(attempt_interceptors_, layers);
+  return {};
 }
 
 Problems ClientBuilder::FindAllProblems() const {
@@ -172,9 +278,12 @@ Problems ClientBuilder::FindAllProblems() const {
     problems.push_back("the minimum attempt time is " + FormatDuration(min_attempt_time_) +
                        "; it must not be negative");
   }
+  Append(problems, cache_);
   Append(problems, fallback_);
+  Append(problems, hedge_);
   Append(problems, retry_);
   Append(problems, breaker_);
+  Append(problems, quota_);
   Append(problems, rate_limit_);
   Append(problems, bulkhead_);
   FindCrossProblems(problems);
@@ -190,6 +299,23 @@ void ClientBuilder::FindCrossProblems(Problems& problems) const {
   if (longest && *longest > Duration::zero() && min_attempt_time_ > *longest) {
     problems.push_back("the minimum attempt time, " + FormatDuration(min_attempt_time_) +
                        ", exceeds what an attempt ever gets, " + FormatDuration(*longest));
+  }
+  const std::optional<Duration> slowest = attempt_timeout_ ? attempt_timeout_ : total_;
+  if (hedge_ && slowest && hedge_->after >= *slowest) {
+    problems.push_back("hedge.after, " + FormatDuration(hedge_->after) +
+                       ", is not before an attempt is given up, after " + FormatDuration(*slowest));
+  }
+  if (breaker_ && attempt_timeout_ && breaker_->slow_call > *attempt_timeout_) {
+    problems.push_back("slow_call, " + FormatDuration(breaker_->slow_call) +
+                       ", is beyond the attempt timeout, " + FormatDuration(*attempt_timeout_) +
+                       ": no call is ever slow");
+  }
+  if (breaker_ && attempt_timeout_ && breaker_->window_kind == BreakerWindow::kTime &&
+      breaker_->window < 2 * *attempt_timeout_) {
+    problems.push_back("the breaker's window, " + FormatDuration(breaker_->window) +
+                       ", is shorter than two attempt timeouts, " +
+                       FormatDuration(2 * *attempt_timeout_) +
+                       ": slow failures would leave it before they can add up");
   }
   if (breaker_ && attempt_timeout_ && breaker_->half_open_max < *attempt_timeout_) {
     problems.push_back("half_open_max, " + FormatDuration(breaker_->half_open_max) +

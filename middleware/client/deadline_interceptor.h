@@ -9,8 +9,10 @@
 
 namespace understudy {
 
-// Tightens the context's deadline to the client's total and to CallOptions::timeout, whichever ends
-// first. A call with less than `min_attempt_time` left fails with kDeadlineExceeded [not-sent,
+// Tightens the context's deadline to the client's total, to CallOptions::timeout (from the start of
+// the call) and to CallOptions::deadline (a point in time, carried from an outer call), whichever
+// ends first; for what it wraps, and not beyond: the outer layers find their own deadline again. A
+// call with less than `min_attempt_time` left fails with kDeadlineExceeded [not-sent,
 // local] before anything is sent: it would not be answered in time, and a rounded-up timeout would
 // break the caller's promise.
 //
@@ -26,6 +28,9 @@ class DeadlineInterceptor final : public Interceptor {
   std::string Describe() const override;
 
  private:
+  Result<http::Response> Run(http::Request& request, CallContext& context, Next next);
+  // The error of a call that is over before it begins; nullopt if there is enough time.
+  std::optional<Error> WhyNot(CallContext& context, TimePoint now);
   void Publish(const CallContext& context, std::string_view phase);
 
   const std::optional<Duration> total_;

@@ -5,6 +5,7 @@ namespace understudy {
 Result<http::Response> IdempotencyInterceptor::Intercept(http::Request& request,
                                                          CallContext& context, Next next) {
   UNDERSTUDY_ASSIGN_OR_RETURN(const bool keyed, Stamp(request, context));
+  context.set_keyed(keyed);
   context.set_replayable(keyed || request.method.IsIdempotent());
   return next(request, context);
 }

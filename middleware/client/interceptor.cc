@@ -10,6 +10,8 @@ Result<http::Response> Next::operator()(http::Request& request, CallContext& con
   options.deadline = context.deadline();
   options.stop = context.stop();
   options.replayable = context.replayable();
+  if (const auto& limit = context.options().response_bytes_max) options.response_bytes_max = *limit;
+  options.redirects_max = context.options().redirects_max;
   options.attempt.operation = context.operation();
   options.attempt.attempt = context.attempt();
   options.attempt.breaker_state = context.breaker_state();

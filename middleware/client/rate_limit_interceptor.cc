@@ -1,12 +1,15 @@
 #include "middleware/client/rate_limit_interceptor.h"
 
+#include <algorithm>
+
 #include "middleware/base/text.h"
 
 namespace understudy {
 
 Result<http::Response> RateLimitInterceptor::Intercept(http::Request& request, CallContext& context,
                                                        Next next) {
-  Result<RateLimiter::Permit> permit = limiter_.Acquire(context.deadline(), context.stop());
+  const int cost = std::max(context.options().cost, 1);
+  Result<RateLimiter::Permit> permit = limiter_.Acquire(cost, context.deadline(), context.stop());
   if (!permit) {
     Report(context, "refused", permit.error().retry_after.value_or(Duration::zero()));
     return std::move(permit).error();
@@ -26,8 +29,14 @@ void RateLimitInterceptor::Report(CallContext& context, std::string_view decisio
 }
 
 std::string RateLimitInterceptor::Describe() const {
-  return "rate limit: " + std::to_string(options_.permits) + " per " +
-         FormatDuration(options_.per) + ", burst " + std::to_string(options_.burst);
+  const RateLimiterOptions& options = limiter_.options();
+  std::string text =
+      "rate limit: " + std::to_string(options.permits) + " per " + FormatDuration(options.per);
+  if (options.algorithm != RateAlgorithm::kGcra)
+    text += ", " + std::string(ToString(options.algorithm));
+  if (options.algorithm == RateAlgorithm::kGcra || options.algorithm == RateAlgorithm::kTokenBucket)
+    text += ", burst " + std::to_string(options.burst);
+  return text;
 }
 
 }  // namespace understudy

@@ -16,10 +16,11 @@ Error CancelledAfter(const Result<http::Response>& last) {
 Result<http::Response> RetryInterceptor::Intercept(http::Request& request, CallContext& context,
                                                    Next next) {
   policy_.RecordCall();
+  RetryMemory memory;
   for (int attempt = 1;; ++attempt) {  // Ends: the policy refuses after attempts_max.
     context.set_attempt(attempt);
     Result<http::Response> result = next(request, context);
-    const RetryDecision decision = Decide(result, context);
+    const RetryDecision decision = Decide(result, context, memory);
     if (!decision.retry) return result;
     if (!runtime_.clock.SleepUntil(SaturatingAdd(runtime_.clock.Now(), decision.delay),
                                    context.stop())) {
@@ -29,16 +30,18 @@ Result<http::Response> RetryInterceptor::Intercept(http::Request& request, CallC
   }
 }
 
-RetryDecision RetryInterceptor::Decide(const Result<http::Response>& result, CallContext& context) {
+RetryDecision RetryInterceptor::Decide(const Result<http::Response>& result, CallContext& context,
+                                       RetryMemory& memory) {
   const TimePoint now = runtime_.clock.Now();
   const Outcome outcome = classifier_.Classify(result, runtime_.clock.SystemNow());
   RetryFacts facts;
   facts.attempt = context.attempt();
   facts.replayable = context.replayable();
+  facts.keyed = context.keyed();
   facts.now = now;
   facts.deadline = context.deadline();
   facts.min_attempt_time = min_attempt_time_;
-  RetryDecision decision = policy_.Decide(outcome, facts, runtime_.random);
+  RetryDecision decision = policy_.Decide(outcome, facts, runtime_.random, memory);
   // A success needs no explanation.
   if (!decision.retry && result && result->status < 400) return decision;
   context.Explain(now, "retry",

@@ -30,7 +30,8 @@ class RetryInterceptor final : public Interceptor {
   std::string Describe() const override;
 
  private:
-  RetryDecision Decide(const Result<http::Response>& result, CallContext& context);
+  RetryDecision Decide(const Result<http::Response>& result, CallContext& context,
+                       RetryMemory& memory);
   void Publish(const RetryDecision& decision, const CallContext& context);
 
   const RetryPolicy policy_;

@@ -8,6 +8,7 @@ std::string BreakerKey::ToString() const {
   std::string text = provider;
   if (!authority.empty()) text.append(" ").append(authority);
   if (!operation_class.empty()) text.append(" ").append(operation_class);
+  if (!credential.empty()) text.append(" as ").append(credential);
   return text;
 }
 

@@ -26,6 +26,7 @@ struct BreakerKey {
   std::string provider = {};
   std::string authority = {};        // http::Url::origin(); may be empty
   std::string operation_class = {};  // may be empty
+  std::string credential = {};       // whose account it is, never the secret itself; may be empty
 
   auto operator<=>(const BreakerKey&) const = default;
   std::string ToString() const;  // "stripe https://api.stripe.com charges"

@@ -1,74 +1,148 @@
 #include "middleware/resilience/outcome.h"
 
+#include <algorithm>
+
 #include "middleware/base/text.h"
+#include "middleware/resilience/rate_limit_dialect.h"
+#include "middleware/resilience/rate_limit_hint.h"
 #include "middleware/resilience/retry_after.h"
 
 namespace understudy {
 namespace {
 
-Outcome ConnectionOutcome(const Error& error) {
+// One row of the table, without what is computed.
+struct Row {
+  RetryVerdict retry;
+  BreakerOutcome breaker;
+  ConcurrencySample sample;
+  OutcomeClass klass;
+  bool refund = false;
+  int budget_cost = 1;
+};
+
+Outcome FromRow(const Row& row) {
   Outcome outcome;
-  const bool not_sent = error.delivery == Delivery::kNotSent;
-  outcome.retry = not_sent ? RetryVerdict::kAnyMethod : RetryVerdict::kIfReplayable;
-  outcome.refund_quota = not_sent;
-  // "send" with nothing sent is a kept-alive connection that the peer had closed: normal, not a
-  // sign of trouble.
-  const bool stale = not_sent && error.reason == "send";
-  outcome.breaker = stale ? BreakerOutcome::kNeutral : BreakerOutcome::kFailure;
+  outcome.retry = row.retry;
+  outcome.breaker = row.breaker;
+  outcome.sample = row.sample;
+  outcome.klass = row.klass;
+  outcome.refund_quota = row.refund;
+  outcome.budget_cost = row.budget_cost;
   return outcome;
 }
 
-Outcome LocalReject() { return {RetryVerdict::kNo, BreakerOutcome::kLocalReject, {}, true, {}}; }
+constexpr auto kNo = RetryVerdict::kNo;
+constexpr auto kIdem = RetryVerdict::kIfReplayable;
+constexpr auto kSuccess = BreakerOutcome::kSuccess;
+constexpr auto kFailure = BreakerOutcome::kFailure;
+constexpr auto kNeutral = BreakerOutcome::kNeutral;
+constexpr auto kSample = ConcurrencySample::kSample;
+constexpr auto kDrop = ConcurrencySample::kDrop;
+constexpr auto kIgnore = ConcurrencySample::kIgnore;
 
-Outcome OutcomeOfCode(const Error& error) {
+Row RowOfStatus(int status) {
+  switch (status) {
+    case 401:
+      return {kNo, kNeutral, kIgnore, OutcomeClass::kAuth};
+    case 403:
+      return {kNo, kNeutral, kIgnore, OutcomeClass::kAuthDenied};
+    case 408:
+    case 425:
+      return {kIdem, kFailure, kSample, OutcomeClass::kTimeoutRemote};
+    case 409:
+      return {RetryVerdict::kIfKeyed, kSuccess, kSample, OutcomeClass::kInProgress};
+    case 429:
+      return {kIdem, kNeutral, kDrop, OutcomeClass::kThrottled};
+    case 500:
+      return {kIdem, kFailure, kSample, OutcomeClass::kServerError};
+    case 502:
+    case 504:
+      return {kIdem, kFailure, kDrop, OutcomeClass::kGateway};
+    case 503:
+      return {kIdem, kFailure, kDrop, OutcomeClass::kUnavailable};
+    case 501:
+    case 505:
+      return {kNo, kSuccess, kSample, OutcomeClass::kUnsupported};
+    default:
+      break;
+  }
+  if (status >= 500) return {kNo, kFailure, kSample, OutcomeClass::kServerError};
+  if (status >= 400) return {kNo, kSuccess, kSample, OutcomeClass::kClientError};
+  if (status >= 300 && status != 304) return {kNo, kSuccess, kSample, OutcomeClass::kRedirect};
+  return {kNo, kSuccess, kSample, OutcomeClass::kOk};
+}
+
+Row RowOfConnection(const Error& error) {
+  if (error.delivery != Delivery::kNotSent) {
+    return {kIdem, kFailure, kDrop, OutcomeClass::kAmbiguous};
+  }
+  // "send" with nothing sent is a kept-alive connection that the peer had closed: normal, not a
+  // sign of trouble.
+  if (error.reason == "send") {
+    return {RetryVerdict::kAnyMethod, kNeutral, kIgnore, OutcomeClass::kStaleConnection, true};
+  }
+  return {RetryVerdict::kAnyMethod, kFailure, kIgnore, OutcomeClass::kConnect, true};
+}
+
+Row RowOfError(const Error& error) {
   const bool not_sent = error.delivery == Delivery::kNotSent;
   switch (error.code) {
     case ErrorCode::kConnection:
-      return ConnectionOutcome(error);
+      return RowOfConnection(error);
     case ErrorCode::kTimeout:
-      return {not_sent ? RetryVerdict::kAnyMethod : RetryVerdict::kIfReplayable,
-              BreakerOutcome::kFailure,
-              {},
-              not_sent,
-              {}};
+      if (not_sent) {
+        return {RetryVerdict::kAnyMethod, kFailure, kIgnore, OutcomeClass::kConnect, true, 2};
+      }
+      return {kIdem, kFailure, kDrop, OutcomeClass::kTimeoutLocal, false, 2};
     case ErrorCode::kDeadlineExceeded: {
       const bool used_up_attempt = error.reason == "attempt-timeout";
-      return {RetryVerdict::kNo,
-              used_up_attempt ? BreakerOutcome::kFailure : BreakerOutcome::kNeutral,
-              {},
-              not_sent,
-              {}};
+      return {kNo, used_up_attempt ? kFailure : kNeutral, kIgnore, OutcomeClass::kDeadline,
+              not_sent};
     }
     case ErrorCode::kCancelled:
-      return {RetryVerdict::kNo, BreakerOutcome::kCancelled, {}, not_sent, {}};
+      return {kNo, BreakerOutcome::kCancelled, kIgnore, OutcomeClass::kCancelled, not_sent};
     case ErrorCode::kCircuitOpen:
     case ErrorCode::kRateLimited:
     case ErrorCode::kOverloaded:
-      return LocalReject();
+      return {kNo, BreakerOutcome::kLocalReject, kIgnore, OutcomeClass::kLocalReject, true};
     case ErrorCode::kProtocol:
-      return {RetryVerdict::kNo, BreakerOutcome::kSuccess, {}, false, {}};
-    case ErrorCode::kInvalidArgument:
+      return {kNo, kSuccess, kSample, OutcomeClass::kProtocol};
     case ErrorCode::kTls:
+      return {kNo, kNeutral, kIgnore, OutcomeClass::kSecurity, not_sent};
     case ErrorCode::kAuth:
+      return {kNo, kNeutral, kIgnore, OutcomeClass::kAuth, not_sent};
+    case ErrorCode::kInvalidArgument:
     case ErrorCode::kStorage:
     case ErrorCode::kNotFound:
     case ErrorCode::kUnverified:
     case ErrorCode::kInternal:
       break;
   }
-  return {RetryVerdict::kNo, BreakerOutcome::kNeutral, {}, not_sent, {}};
+  return {kNo, kNeutral, kIgnore, OutcomeClass::kLocalError, not_sent};
 }
 
 Outcome ClassifyError(const Error& error) {
-  Outcome outcome = OutcomeOfCode(error);
+  Outcome outcome = FromRow(RowOfError(error));
   // What happened on our side says nothing about the vendor (a token endpoint that is down, no free
   // socket).
-  const bool counts =
-      outcome.breaker == BreakerOutcome::kFailure || outcome.breaker == BreakerOutcome::kSuccess;
-  if (counts && error.origin == Origin::kLocal) outcome.breaker = BreakerOutcome::kNeutral;
+  const bool counts = outcome.breaker == kFailure || outcome.breaker == kSuccess;
+  if (counts && error.origin == Origin::kLocal) {
+    outcome.breaker = kNeutral;
+    outcome.sample = kIgnore;
+  }
   outcome.retry_after = error.retry_after;
   outcome.reason = ReasonOf(error);
   return outcome;
+}
+
+std::optional<bool> ShouldRetry(const http::Headers& headers) {
+  for (const std::string_view name : {"Stripe-Should-Retry", "x-should-retry"}) {
+    const std::optional<std::string_view> advice = headers.Get(name);
+    if (!advice) continue;
+    if (EqualsIgnoreAsciiCase(*advice, "false")) return false;
+    if (EqualsIgnoreAsciiCase(*advice, "true")) return true;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -87,6 +161,56 @@ std::string_view ToString(BreakerOutcome outcome) {
       return "local-reject";
   }
   return "neutral";
+}
+
+std::string_view ToString(OutcomeClass value) {
+  switch (value) {
+    case OutcomeClass::kOk:
+      return "ok";
+    case OutcomeClass::kRedirect:
+      return "redirect";
+    case OutcomeClass::kClientError:
+      return "client-error";
+    case OutcomeClass::kAuth:
+      return "auth";
+    case OutcomeClass::kAuthDenied:
+      return "auth-denied";
+    case OutcomeClass::kInProgress:
+      return "in-progress";
+    case OutcomeClass::kTimeoutRemote:
+      return "timeout-remote";
+    case OutcomeClass::kThrottled:
+      return "throttled";
+    case OutcomeClass::kServerError:
+      return "server-error";
+    case OutcomeClass::kGateway:
+      return "gateway";
+    case OutcomeClass::kUnavailable:
+      return "unavailable";
+    case OutcomeClass::kUnsupported:
+      return "unsupported";
+    case OutcomeClass::kConnect:
+      return "connect";
+    case OutcomeClass::kStaleConnection:
+      return "stale-connection";
+    case OutcomeClass::kAmbiguous:
+      return "ambiguous";
+    case OutcomeClass::kTimeoutLocal:
+      return "timeout-local";
+    case OutcomeClass::kDeadline:
+      return "deadline";
+    case OutcomeClass::kCancelled:
+      return "cancelled";
+    case OutcomeClass::kLocalReject:
+      return "local-reject";
+    case OutcomeClass::kSecurity:
+      return "security";
+    case OutcomeClass::kProtocol:
+      return "protocol";
+    case OutcomeClass::kLocalError:
+      break;
+  }
+  return "local-error";
 }
 
 std::string ReasonOf(const Error& error) {
@@ -109,46 +233,45 @@ Outcome OutcomeClassifier::Classify(const Result<http::Response>& result, System
 }
 
 Outcome OutcomeClassifier::ClassifyResponse(const http::Response& response, SystemTime now) const {
-  const std::optional<Duration> hint =
-      response.status >= 400 ? ParseRetryAfter(response.headers, now) : std::nullopt;
-  Outcome outcome = ClassifyStatus(response.status, hint.has_value());
-  outcome.retry_after = hint;
+  std::optional<Duration> hint;
+  bool throttled = false;
+  bool permanent = false;
+  if (response.status >= 400) hint = ParseRetryAfter(response.headers, now);
+  // A success can only be a refusal in disguise for the vendors whose dialect says so; for the
+  // others its headers say nothing that is asked for here.
+  const std::shared_ptr<const RateLimitDialect>& dialect = options_.dialect;
+  if (dialect && (response.status >= 400 || !dialect->success_markers.empty())) {
+    const RateLimitHint limit = ParseRateLimitHint(response, now, *dialect);
+    if (limit.retry_after) hint = std::max(hint.value_or(*limit.retry_after), *limit.retry_after);
+    throttled = limit.throttled;
+    permanent = limit.permanent;
+  } else if (!dialect) {
+    // A 403 that asks to come back later is GitHub's secondary rate limit.
+    throttled = response.status == 429 || (response.status == 403 && hint);
+  }
+  Outcome outcome = ClassifyStatus(response.status, throttled);
   outcome.reason = std::to_string(response.status);
-  if (response.status < 400) return outcome;
-  const std::optional<std::string_view> advice = response.headers.Get("Stripe-Should-Retry");
-  if (advice && EqualsIgnoreAsciiCase(*advice, "false")) outcome.retry = RetryVerdict::kNo;
-  if (advice && EqualsIgnoreAsciiCase(*advice, "true")) outcome.retry = RetryVerdict::kIfReplayable;
+  if (response.status < 400 && !throttled) return outcome;
+  outcome.retry_after = hint;
+  if (const std::optional<bool> advice = ShouldRetry(response.headers)) {
+    outcome.retry = *advice ? kIdem : kNo;
+  }
+  if (permanent) outcome.retry = kNo;
   return outcome;
 }
 
-Outcome OutcomeClassifier::ClassifyStatus(int status, bool has_hint) const {
-  const BreakerOutcome throttled =
-      options_.throttling_is_failure ? BreakerOutcome::kFailure : BreakerOutcome::kNeutral;
-  switch (status) {
-    case 401:
-      return {RetryVerdict::kNo, BreakerOutcome::kNeutral, {}, false, {}};
-    case 403:  // With a hint it is GitHub's secondary rate limit.
-      if (has_hint) return {RetryVerdict::kIfReplayable, throttled, {}, false, {}};
-      return {RetryVerdict::kNo, BreakerOutcome::kNeutral, {}, false, {}};
-    case 429:
-      return {RetryVerdict::kIfReplayable, throttled, {}, false, {}};
-    case 408:
-    case 425:
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return {RetryVerdict::kIfReplayable, BreakerOutcome::kFailure, {}, false, {}};
-    case 501:
-    case 505:
-      return {RetryVerdict::kNo, BreakerOutcome::kSuccess, {}, false, {}};
-    default:
-      return {RetryVerdict::kNo,
-              status >= 500 ? BreakerOutcome::kFailure : BreakerOutcome::kSuccess,
-              {},
-              false,
-              {}};
+Outcome OutcomeClassifier::ClassifyStatus(int status, bool throttled) const {
+  // A vendor that throttles in the guise of 503 is in trouble all the same.
+  const bool as_throttled = throttled && status != 503;
+  Outcome outcome = FromRow(RowOfStatus(as_throttled ? 429 : status));
+  outcome.throttled = throttled;
+  if (as_throttled && options_.throttling_is_failure) outcome.breaker = kFailure;
+  const std::vector<int>& also = options_.also_retryable;
+  if (!throttled && std::find(also.begin(), also.end(), status) != also.end()) {
+    outcome.retry = kIdem;
+    outcome.breaker = kFailure;
   }
+  return outcome;
 }
 
 }  // namespace understudy

@@ -26,7 +26,10 @@ std::optional<Duration> ParseDate(std::string_view text, SystemTime base, Durati
   const std::optional<SystemTime> date = http::ParseHttpDate(TrimOws(text), base);
   if (!date) return std::nullopt;
   if (*date <= base) return Duration::zero();
-  return std::min(cap, *date - base);
+  // The earliest and the latest date are five centuries apart, and a Duration holds less than
+  // three.
+  if (base <= SystemTime::max() - cap && *date >= base + cap) return cap;
+  return *date - base;
 }
 
 void KeepLonger(std::optional<Duration>& longest, std::optional<Duration> candidate) {

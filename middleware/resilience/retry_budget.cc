@@ -18,6 +18,12 @@ void CheckRange(Problems& problems, const char* name, int value, int low) {
                      "; it must be " + std::to_string(low) + " to " + std::to_string(kTokensMax));
 }
 
+std::int64_t InMillitokens(double cost) {
+  UNDERSTUDY_CHECK(cost >= 0.0 && cost <= kTokensMax, "a retry costs 0 to a million tokens");
+  const std::int64_t rounded = std::llround(cost * static_cast<double>(kToken));
+  return cost > 0.0 ? std::max<std::int64_t>(rounded, 1) : 0;
+}
+
 }  // namespace
 
 Problems FindProblems(const RetryBudgetOptions& options) {
@@ -29,34 +35,97 @@ Problems FindProblems(const RetryBudgetOptions& options) {
   CheckRange(problems, "minimum_per_minute", options.minimum_per_minute, 0);
   CheckRange(problems, "capacity", options.capacity, 1);
   CheckRange(problems, "initial", options.initial, 0);
+  if (options.kind == RetryBudgetKind::kThrottle && options.initial <= options.capacity / 2) {
+    problems.push_back("budget.initial is " + std::to_string(options.initial) +
+                       "; a throttle refuses until it is above half of budget.capacity, " +
+                       std::to_string(options.capacity) + ": start it full");
+  }
   return problems;
+}
+
+RetryBudgetOptions ThrottleBudget(int capacity, double ratio) {
+  return {.ratio = ratio,
+          .minimum_per_minute = 0,
+          .capacity = capacity,
+          .initial = capacity,
+          .kind = RetryBudgetKind::kThrottle};
+}
+
+RetryBudgetOptions QuotaBudget(int capacity, double ratio) {
+  return {.ratio = ratio,
+          .minimum_per_minute = 0,
+          .capacity = capacity,
+          .initial = capacity,
+          .kind = RetryBudgetKind::kQuota};
 }
 
 RetryBudget::RetryBudget(const RetryBudgetOptions& options, Clock& clock)
     : options_(options),
       clock_(clock),
       capacity_(kToken * options.capacity),
-      per_call_(std::llround(options.ratio * static_cast<double>(kToken))),
+      income_per_event_(std::llround(options.ratio * static_cast<double>(kToken))),
       balance_(kToken * std::min(options.initial, options.capacity)),
       income_until_(clock.Now().time_since_epoch().count()) {
   UNDERSTUDY_CHECK(FindProblems(options).empty(), "invalid retry budget options");
 }
 
-void RetryBudget::RecordCall() { Add(per_call_); }
+void RetryBudget::RecordCall() {
+  if (options_.kind == RetryBudgetKind::kShare) Add(income_per_event_);
+}
 
-bool RetryBudget::TryWithdraw() {
+bool RetryBudget::TryWithdraw(double cost) {
   AddIncome();
+  const Millitokens amount = InMillitokens(cost);
+  return options_.kind == RetryBudgetKind::kThrottle ? AboveHalf(TakeUpTo(amount)) : Take(amount);
+}
+
+void RetryBudget::Refund(double cost) { Add(InMillitokens(cost)); }
+
+void RetryBudget::RecordSuccess(double last_cost) {
+  const Millitokens refund = InMillitokens(last_cost);
+  switch (options_.kind) {
+    case RetryBudgetKind::kShare:
+      return;
+    case RetryBudgetKind::kThrottle:
+      return Add(income_per_event_);
+    case RetryBudgetKind::kQuota:
+      return Add(refund > 0 ? refund : income_per_event_);
+  }
+}
+
+void RetryBudget::RecordFailure(double cost) {
+  if (options_.kind == RetryBudgetKind::kThrottle) TakeUpTo(InMillitokens(cost));
+}
+
+bool RetryBudget::CanWithdraw() {
+  const Millitokens balance = available_millitokens();
+  return options_.kind == RetryBudgetKind::kThrottle ? AboveHalf(balance) : balance >= kToken;
+}
+
+int RetryBudget::available() { return static_cast<int>(available_millitokens() / kToken); }
+
+std::int64_t RetryBudget::available_millitokens() {
+  AddIncome();
+  return balance_.load(std::memory_order_relaxed);
+}
+
+bool RetryBudget::Take(Millitokens cost) {
   Millitokens balance = balance_.load(std::memory_order_relaxed);
-  while (balance >= kToken) {
-    if (balance_.compare_exchange_weak(balance, balance - kToken, std::memory_order_relaxed))
+  while (balance >= cost) {
+    if (balance_.compare_exchange_weak(balance, balance - cost, std::memory_order_relaxed))
       return true;
   }
   return false;
 }
 
-int RetryBudget::available() {
-  AddIncome();
-  return static_cast<int>(balance_.load(std::memory_order_relaxed) / kToken);
+RetryBudget::Millitokens RetryBudget::TakeUpTo(Millitokens cost) {
+  Millitokens balance = balance_.load(std::memory_order_relaxed);
+  for (;;) {
+    const Millitokens next = std::max<Millitokens>(balance - cost, 0);
+    // An empty bucket is left alone: a storm of refusals writes nothing shared.
+    if (next == balance) return next;
+    if (balance_.compare_exchange_weak(balance, next, std::memory_order_relaxed)) return next;
+  }
 }
 
 void RetryBudget::Add(Millitokens amount) {

@@ -3,6 +3,7 @@
 //
 //   const Deadline total = Deadline::After(clock.Now(), 2s);
 //   const Deadline attempt = total.Tightened(Deadline::After(clock.Now(), 500ms));
+//   const Deadline vendor = total.WithReserve(200ms);  // Leaves time to use the answer.
 //   if (attempt.Passed(clock.Now())) ...
 #pragma once
 
@@ -34,6 +35,14 @@ class Deadline {
   // The earlier of the two: an inner deadline can only shorten an outer one.
   constexpr Deadline Tightened(Deadline other) const {
     return Deadline(std::min(point_, other.point_));
+  }
+
+  // Earlier by `reserve`, which is kept for the work after the answer. Never looser: a reserve of
+  // zero or less changes nothing, and what is unreachable stays so. A reserve longer than the time
+  // left gives a deadline that has passed.
+  constexpr Deadline WithReserve(Duration reserve) const {
+    if (!reachable() || reserve <= Duration::zero()) return *this;
+    return Deadline(SaturatingAdd(point_, -reserve));
   }
 
   constexpr auto operator<=>(const Deadline&) const = default;

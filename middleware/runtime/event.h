@@ -6,8 +6,8 @@
 //
 //   events.Publish("retry", {{"attempt", 2}, {"delay", 200ms}, {"reason", "503"}});
 //
-// Names in use: call.start call.end retry breaker deadline fallback rate_limit token.refresh
-// webhook.* effect.
+// Names in use: call.start call.end retry breaker breaker.mode breaker.shadow deadline fallback
+// failover hedge cache rate_limit token.refresh webhook.* effect.
 #pragma once
 
 #include <cstdint>

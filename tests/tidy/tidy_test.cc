@@ -87,6 +87,8 @@ const std::map<std::string, std::set<std::string>>& AllowedIncludes() {
       {"middleware/webhook", kWithStore},
       {"middleware/client",
        with(kWithStore, {"middleware/resilience", "middleware/auth", "middleware/webhook"})},
+      {"middleware/mock", with(kFoundation, {"middleware/client"})},
+      {"middleware/observe", with(kFoundation, {"middleware/resilience", "middleware/client"})},
       {"middleware/platform", kWithStore},
       {"harness/plan", kFoundation},
       {"harness/match", kFoundation},

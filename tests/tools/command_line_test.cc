@@ -141,8 +141,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "gone.json"},
         BadFile{"InvalidUtf8", "they are", "they \xff are", "UTF-8"},
         BadFile{"Truncated", "\"is\": 2 } ]\n}", "", "a.scn.json:8"},
-        BadFile{"UnavailablePolicy", "{ \"deadline\": { \"total\": \"1s\" } }",
-                "{ \"hedge\": { \"after\": \"1s\", \"max\": 1 } }", "hedge"}),
+        BadFile{"UnknownDialect", "{ \"deadline\": { \"total\": \"1s\" } }",
+                "{ \"quota\": { \"dialect\": \"klingon\" } }", "klingon"}),
     [](const auto& test) { return test.param.name; });
 
 TEST_F(CommandLineTest, AProgramThatCannotStartExitsWith64AndTheReason) {

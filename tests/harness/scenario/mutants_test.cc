@@ -1,6 +1,8 @@
 // Proof that the harness can fail: each mutant breaks the middleware on purpose, and a scenario of
 // the set must notice.
+#include <functional>
 #include <set>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -360,6 +362,167 @@ TEST_F(MutantTest, AReceiverThatRefusesEverythingIsCaught) {
   programs_ = WithReceiver({.verifies = true});
   EXPECT_TRUE(Failures("webhook/duplicates-take-effect-once.scn.json").contains("once"));
 }
+
+// ---- policies of the call path ------------------------------------------------------------------
+
+// Replaces the policy's slot of the builder; whatever the file says of it is overwritten.
+template <typename Change>
+StackHooks Adjusted(Change change) {
+  return {
+      .adjust = [change](ClientBuilder& builder, const ProgramEnvironment&) { change(builder); }};
+}
+
+struct CallPathMutant {
+  const char* name;
+  const char* file;
+  const char* expectation;  // The one that notices.
+  StackHooks hooks;
+};
+
+// Sends a copy of whatever is slow, keyed or not.
+class RecklessHedge final : public Interceptor {
+ public:
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override {
+    http::Request copy = request;
+    (void)next(copy, context);
+    return next(request, context);
+  }
+  std::string Describe() const override { return "mutant"; }
+};
+
+StackHooks WithAttemptInterceptor(std::function<std::unique_ptr<Interceptor>(Runtime)> make,
+                                  std::set<std::string, std::less<>> without = {}) {
+  return {.without = std::move(without),
+          .adjust = [make](ClientBuilder& builder, const ProgramEnvironment& environment) {
+            builder.AddAttemptInterceptor(make(environment.runtime));
+          }};
+}
+
+// Asks the next vendor after any failure, executed or not: what a careless fallback does.
+class RepeatsElsewhere final : public Interceptor {
+ public:
+  explicit RepeatsElsewhere(const ProgramEnvironment& environment) : environment_(environment) {}
+
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override {
+    Result<http::Response> result = next(request, context);
+    if (result) return result;
+    http::Request elsewhere = request;
+    const auto base = http::Url::Parse(environment_.vendors.at("second").origin);
+    elsewhere.url = base->Resolve(request.url.path()).value();
+    return environment_.network.Send(elsewhere, {.deadline = context.deadline()});
+  }
+  std::string Describe() const override { return "mutant"; }
+
+ private:
+  const ProgramEnvironment environment_;
+};
+
+std::vector<CallPathMutant> CallPathMutants() {
+  return {
+      {"BreakerThatOnlyCountsStreaks", "breaker/opens-on-the-failure-rate.scn.json", "opens",
+       Adjusted([](ClientBuilder& builder) { builder.Breaker({.failures = 5}); })},
+      {"BreakerThatIgnoresSlowness", "breaker/opens-on-slow-calls.scn.json", "opens",
+       Adjusted([](ClientBuilder& builder) {
+         builder.Breaker({.window_kind = BreakerWindow::kTime, .calls_min = 5});
+       })},
+      {"BreakerWithoutEscalation", "breaker/opens-for-longer-each-time.scn.json",
+       "the-longest-wait",
+       Adjusted([](ClientBuilder& builder) { builder.Breaker({.failures = 2, .open_for = 10s}); })},
+      {"BreakerThatCutsTheHint", "breaker/stays-open-as-long-as-the-vendor-asks.scn.json",
+       "waits-as-asked", Adjusted([](ClientBuilder& builder) {
+         builder.Breaker({.failures = 2, .open_for = 10s, .open_for_max = 10s});
+       })},
+      {"BreakerWithoutRamp", "breaker/ramps-up-after-closing.scn.json", "few-of-the-herd",
+       Adjusted([](ClientBuilder& builder) { builder.Breaker({.failures = 2, .open_for = 10s}); })},
+      {"NoHedge",
+       "hedge/the-faster-of-two-answers-wins.scn.json",
+       "quickly",
+       {.without = {"hedge"}}},
+      {"HedgeOfAPayment", "hedge/never-for-a-payment-without-a-key.scn.json", "one-request",
+       WithAttemptInterceptor([](Runtime) { return std::make_unique<RecklessHedge>(); })},
+      {"NoCache",
+       "cache/a-fresh-answer-is-not-asked-for-again.scn.json",
+       "two-requests",
+       {.without = {"cache"}}},
+      {"CacheWithoutLifetime", "cache/a-fresh-answer-is-not-asked-for-again.scn.json",
+       "hits-send-nothing", Adjusted([](ClientBuilder& builder) {
+         understudy::CacheOptions options;
+         options.methods = {"HEAD"};
+         builder.Cache(std::move(options));
+       })},
+      {"NoSingleFlight",
+       "cache/one-request-for-many-callers.scn.json",
+       "one-request",
+       {.without = {"cache"}}},
+      {"NoStaleIfError", "cache/an-old-answer-beats-none.scn.json", "served-stale",
+       Adjusted([](ClientBuilder& builder) { builder.Cache(understudy::CacheOptions{}); })},
+      {"NoQuota",
+       "rate-limit/stops-before-the-vendor-says-no.scn.json",
+       "waits-for-the-reset",
+       {.without = {"quota"}}},
+      {"HintKeptToOneself",
+       "rate-limit/one-refusal-holds-everybody-back.scn.json",
+       "nobody-earlier",
+       {.without = {"quota"}}},
+      {"NoBulkhead",
+       "bulkhead/a-slow-vendor-does-not-take-every-caller.scn.json",
+       "at-most-four",
+       {.without = {"bulkhead"}}},
+      {"BulkheadOutsideTheRules", "bulkhead/a-slow-vendor-does-not-take-every-caller.scn.json",
+       "six-served", Adjusted([](ClientBuilder& builder) {
+         builder.Bulkhead({.concurrent_max = 4, .queue_max = 0});
+       })},
+      {"NoFailover",
+       "fallback/the-next-provider-serves.scn.json",
+       "second-serves-all",
+       {.without = {"fallback"}}},
+      {"NoBreakerInTheChain",
+       "fallback/the-next-provider-serves.scn.json",
+       "first-is-spared",
+       {.without = {"breaker"}}},
+      {"PaymentMadeTwice",
+       "fallback/a-payment-in-doubt-stays-where-it-is.scn.json",
+       "not-elsewhere",
+       {.adjust =
+            [](ClientBuilder& builder, const ProgramEnvironment& environment) {
+              builder.AddCallInterceptor(std::make_unique<RepeatsElsewhere>(environment));
+            }}},
+      {"ConflictIsFinal",
+       "retry/a-key-in-use-is-asked-about-again.scn.json",
+       "charged",
+       {.without = {"retry"}}},
+      {"EveryConflictIsRepeated", "retry/a-key-in-use-is-asked-about-again.scn.json",
+       "a-real-conflict-is-final", Adjusted([](ClientBuilder& builder) {
+         builder.Classifier(OutcomeClassifier({.also_retryable = {409}}));
+       })},
+      {"StackWithoutBreaker",
+       "composition/everything-on-through-an-outage.scn.json",
+       "opens-and-closes",
+       {.without = {"breaker"}}},
+      {"StackWithoutFallback",
+       "composition/everything-on-through-an-outage.scn.json",
+       "nobody-sees-the-outage",
+       {.without = {"fallback"}}},
+      {"StackWithoutCache",
+       "composition/everything-on-through-an-outage.scn.json",
+       "one-request-for-five",
+       {.without = {"cache"}}},
+  };
+}
+
+class CallPathMutantTest : public MutantTest,
+                           public ::testing::WithParamInterface<CallPathMutant> {};
+
+TEST_P(CallPathMutantTest, IsCaught) {
+  ExpectHealthy(GetParam().file);
+  hooks_ = GetParam().hooks;
+  EXPECT_THAT(Failures(GetParam().file), ::testing::Contains(GetParam().expectation));
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, CallPathMutantTest, ::testing::ValuesIn(CallPathMutants()),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace understudy::harness

@@ -144,7 +144,7 @@ const MutationRow kMutations[] = {
      R"(t.scn.json:27:42: /expect/1/count/event: unknown event "http.reqest"; did you mean "http.request"?)"},
     {"UnknownEventWithoutLikeness", R"("count": { "event": "http.request" })",
      R"("count": { "event": "zzzzzzzz" })",
-     R"(t.scn.json:27:42: /expect/1/count/event: unknown event "zzzzzzzz"; the events are "http.request", "http.response", "breaker", "retry", "token.refresh", "rate_limit", "call.start", "call.end", "fallback", "deadline", "webhook.delivery", "webhook.ack", "effect", "crash", "restart" or "fault")"},
+     R"(t.scn.json:27:42: /expect/1/count/event: unknown event "zzzzzzzz"; the events are "http.request", "http.response", "breaker", "retry", "token.refresh", "rate_limit", "call.start", "call.end", "fallback", "failover", "bulkhead", "hedge", "cache", "deadline", "webhook.delivery", "webhook.ack", "effect", "crash", "restart" or "fault")"},
     {"UnknownOperation", R"("call": "get_order")", R"("call": "get_ordr")",
      R"(t.scn.json:19:29: /steps/0/call: unknown operation "get_ordr"; did you mean "get_order"?)"},
     {"TwoVerbs", R"({ "advance": "30s" })", R"({ "advance": "30s", "call": "get_order" })",
@@ -421,6 +421,27 @@ TEST(ScenarioLoaderTest, ASequenceWithoutProjectComparesTheFieldsOfItsItems) {
   EXPECT_THAT(sequence.items[1], SizeIs(2));
 }
 
+TEST(ScenarioLoaderTest, ReadsTheWindowsOfABreaker) {
+  const auto breaker = [](std::string_view options) {
+    const Scenario scenario =
+        LoadOne(Replaced(std::string(kBase), R"({ "open_for": "${open_for}" })", options));
+    return *scenario.client.Find<BreakerOptions>();
+  };
+  const BreakerOptions rate =
+      breaker(R"({ "failure_rate": 0.25, "min_calls": 4, "slow_rate": 0.5, "slow_call": "2s",
+                   "open_for": "${open_for}", "open_growth": 2, "ramp_up": "9s" })");
+  EXPECT_EQ(rate.kind, BreakerWindowKind::kTime);
+  EXPECT_EQ(rate.failure_rate, 0.25);
+  EXPECT_EQ(rate.min_calls, 4);
+  EXPECT_EQ(rate.slow_call, seconds(2));
+  EXPECT_EQ(rate.open_growth, 2.0);
+  EXPECT_EQ(rate.ramp_up, seconds(9));
+  const BreakerOptions count =
+      breaker(R"({ "calls": 20, "failure_rate": 0.5, "open_for": "${open_for}" })");
+  EXPECT_EQ(count.kind, BreakerWindowKind::kCount);
+  EXPECT_EQ(count.calls, 20);
+}
+
 TEST(ScenarioLoaderTest, ReadsEveryPolicyOfTheStack) {
   const Scenario scenario = LoadOne(Replaced(
       std::string(kBase),
@@ -430,11 +451,19 @@ TEST(ScenarioLoaderTest, ReadsEveryPolicyOfTheStack) {
          { "retry": { "max_attempts": 4, "base": "10ms", "max_backoff": "1s", "jitter": "none", "budget": false,
                       "generate_keys": true } },
          { "breaker": { "failures": 7, "scope": "operation", "half_open_max": "5s" } },
-         { "rate_limit": { "max": 10, "window": "1s", "burst": 3 } }, { "bulkhead": { "max": 4, "queue": 2 } },
+         { "quota": { "dialect": "github", "wait_max": "7s", "keep_back": 0.1, "pace_below": 0.5 } },
+         { "rate_limit": { "max": 10, "window": "1s", "burst": 3, "algorithm": "sliding-window" } },
+         { "bulkhead": { "max": 4, "queue": 2, "wait": "1s", "adaptive": "vegas", "min": 2, "initial": 3 } },
          { "auth": { "oauth": { "refresh_skew": "1m" } } })"));
   const ClientSpec& client = scenario.client;
-  ASSERT_THAT(client.stack, SizeIs(9));
-  for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ(PolicyName(client.stack[i]), kPolicyNames[i]);
+  ASSERT_THAT(client.stack, SizeIs(10));
+  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(PolicyName(client.stack[i]), kPolicyNames[i]);
+  EXPECT_EQ(client.Find<QuotaOptions>()->dialect, "github");
+  EXPECT_EQ(client.Find<QuotaOptions>()->wait_max, seconds(7));
+  EXPECT_EQ(client.Find<QuotaOptions>()->pace_below, 0.5);
+  EXPECT_TRUE(client.Find<RateLimitOptions>()->sliding);
+  EXPECT_EQ(client.Find<BulkheadOptions>()->adaptive, AdaptiveKind::kVegas);
+  EXPECT_EQ(client.Find<BulkheadOptions>()->initial, 3);
   EXPECT_EQ(client.Find<FallbackOptions>()->json, R"({"a":1})");
   EXPECT_EQ(client.Find<FallbackOptions>()->status, 203);
   EXPECT_EQ(client.Find<CacheOptions>()->stale_if_error, hours(1));

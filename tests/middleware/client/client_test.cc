@@ -76,20 +76,20 @@ TEST_F(ClientTest, PublishesStartAndEndOfACall) {
   ASSERT_TRUE(w_.Get());
   EXPECT_THAT(w_.world.events.Lines("call.start"),
               ElementsAre("call.start method=GET operation=op path=/v1/things/1"));
-  EXPECT_THAT(w_.world.events.Lines("call.end"),
-              ElementsAre("call.end attempts=1 duration=20ms fallback=false ok=true operation=op "
-                          "reason= status=200"));
+  EXPECT_THAT(
+      w_.world.events.Lines("call.end"),
+      ElementsAre("call.end attempts=1 class=ok duration=20ms fallback=false ok=true operation=op "
+                  "reason= status=200"));
 }
 
 TEST_F(ClientTest, AFailedCallEndsWithItsErrorAndReason) {
   Use([](ClientBuilder&) {});
   w_.vendor.Fail(test::ConnectionReset());
   ASSERT_FALSE(w_.Get());
-  EXPECT_THAT(
-      w_.world.events.Lines("call.end"),
-      ElementsAre(
-          "call.end attempts=1 duration=0ms error=connection fallback=false ok=false operation=op "
-          "reason=connection:reset"));
+  EXPECT_THAT(w_.world.events.Lines("call.end"),
+              ElementsAre("call.end attempts=1 class=ambiguous duration=0ms error=connection "
+                          "fallback=false ok=false operation=op "
+                          "reason=connection:reset"));
 }
 
 TEST_F(ClientTest, AnAnswerOf404IsNotOkButNoError) {
@@ -478,6 +478,43 @@ TEST_F(ClientTest, KeepsABoundedNumberOfAnswers) {
   ASSERT_TRUE(w_.Get({.operation = "b"}));
   EXPECT_EQ(w_.Get({.operation = "a"})->status, 503);
   EXPECT_EQ(w_.Get({.operation = "b"})->status, 200);
+}
+
+// What listens to a call cannot fail it: the type of a sink does not let it throw.
+static_assert(noexcept(std::declval<EventSink&>().Publish("x", std::span<const Field>())));
+
+TEST_F(ClientTest, QS1_AChargeThatWasMadeCountsAsMadeWhateverListensToIt) {
+  Use([](ClientBuilder& builder) { builder.Breaker({.failures = 1}); });
+  w_.vendor.Answer(200);
+  EXPECT_EQ(w_.Send(http::Method::Post())->status, 200);
+  EXPECT_TRUE(w_.world.events.Named("breaker").empty());
+  EXPECT_EQ(w_.world.events.Count("call.end"), 1u);
+}
+
+TEST(ClientPipelineTest, QS8_EveryPolicyThatWasPromisedHasItsPlaceInThePipeline) {
+  // A clock that stands still: hedging has a thread of its own, which waits.
+  test::TestRuntime world(test::FakeClock::Waits::kBlock);
+  test::ScriptedTransport vendor(world.clock);
+  ClientBuilder builder(world.runtime(), vendor, "vendor");
+  builder.BaseUrl("https://api.vendor.example")
+      .Fallback({})
+      .Cache({})
+      .TotalDeadline(seconds(10))
+      .Hedge({.after = seconds(1)})
+      .Retry({})
+      .Breaker({})
+      .Quota({})
+      .RateLimit({})
+      .Bulkhead({})
+      .AttemptTimeout(seconds(3));
+  const std::string text = builder.Build().value()->Describe();
+  std::size_t at = 0;
+  for (const char* layer : {"fallback", "cache", "deadline", "idempotency", "hedge", "retry",
+                            "breaker", "quota", "rate limit", "bulkhead", "attempt timeout"}) {
+    const std::size_t found = text.find(std::string(". ") + layer, at);
+    ASSERT_NE(found, std::string::npos) << layer << " is missing or out of order in\n" << text;
+    at = found;
+  }
 }
 
 }  // namespace

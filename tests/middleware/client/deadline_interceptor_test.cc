@@ -66,6 +66,52 @@ TEST_F(DeadlineTest, DL3_ACallersTimeoutTightensButNeverLoosens) {
   EXPECT_EQ(Remaining(1), milliseconds(300));
 }
 
+TEST_F(DeadlineTest, DL3_ACarriedDeadlineTightensButNeverLoosens) {
+  ClientBuilder builder = w_.Builder();
+  w_.Use(builder.TotalDeadline(seconds(2)));
+  w_.vendor.Answer(200).Times(4);
+  const TimePoint now = w_.world.clock.Now();
+  ASSERT_TRUE(w_.Get({.deadline = Deadline::After(now, hours(1))}));
+  ASSERT_TRUE(w_.Get({.deadline = Deadline::After(now, milliseconds(300))}));
+  ASSERT_TRUE(
+      w_.Get({.timeout = milliseconds(200), .deadline = Deadline::After(now, milliseconds(300))}));
+  ASSERT_TRUE(
+      w_.Get({.timeout = milliseconds(400), .deadline = Deadline::After(now, milliseconds(300))}));
+  EXPECT_EQ(Remaining(0), seconds(2));
+  EXPECT_EQ(Remaining(1), milliseconds(300));
+  EXPECT_EQ(Remaining(2), milliseconds(200));
+  EXPECT_EQ(Remaining(3), milliseconds(300));
+}
+
+TEST_F(DeadlineTest, DL2_ACarriedDeadlineIsAPointAndDoesNotStartAnewWithTheCall) {
+  w_.vendor.Answer(200);
+  const Deadline outer = Deadline::After(w_.world.clock.Now(), milliseconds(400));
+  w_.world.clock.Advance(milliseconds(150));
+  ASSERT_TRUE(w_.Get({.deadline = outer}));
+  EXPECT_EQ(Remaining(0), milliseconds(250));
+}
+
+TEST_F(DeadlineTest, DL1_ACarriedDeadlineThatHasPassedSendsNothing) {
+  const Deadline outer = Deadline::After(w_.world.clock.Now(), milliseconds(100));
+  w_.world.clock.Advance(milliseconds(100));
+  const auto result = w_.Get({.deadline = outer});
+  EXPECT_EQ(result.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(result.error().reason, "before-call");
+  EXPECT_EQ(w_.vendor.sends(), 0u);
+}
+
+TEST_F(DeadlineTest, DL4_AnAttemptThatCannotFinishIsNotStarted) {
+  ClientBuilder builder = w_.Builder();
+  w_.Use(builder.TotalDeadline(seconds(1))
+             .MinAttemptTime(milliseconds(200))
+             .Retry(test::PlainRetry()));
+  w_.vendor.Answer(503).After(milliseconds(701));
+  w_.vendor.Answer(200);
+  EXPECT_EQ(w_.Get()->status, 503);  // 299 ms left: 100 ms of waiting leave 199 ms.
+  EXPECT_EQ(w_.vendor.sends(), 1u);
+  EXPECT_EQ(w_.world.clock.Elapsed(), milliseconds(701));
+}
+
 TEST_F(DeadlineTest, DL4_EachAttemptGetsTheSmallerOfItsTimeoutAndWhatIsLeft) {
   w_.vendor.Hang().Times(3);
   EXPECT_FALSE(w_.Get({.timeout = milliseconds(1200)}));
@@ -90,6 +136,35 @@ TEST_F(DeadlineTest, DL5_ACallLeavesNothingBehindForTheNext) {
   EXPECT_FALSE(w_.Get({.timeout = milliseconds(100)}));
   ASSERT_TRUE(w_.Get());
   EXPECT_EQ(Remaining(1), milliseconds(500));
+}
+
+// Looks at the context around the deadline layer.
+class OuterLayer final : public Interceptor {
+ public:
+  explicit OuterLayer(std::vector<Deadline>& after) : after_(after) {}
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override {
+    Result<http::Response> result = next(request, context);
+    after_.push_back(context.deadline());
+    return result;
+  }
+  std::string Describe() const override { return "outer"; }
+
+ private:
+  std::vector<Deadline>& after_;
+};
+
+TEST_F(DeadlineTest, DL5_OuterLayersFindTheirOwnDeadlineAgainAlsoAfterARefusal) {
+  std::vector<Deadline> after;
+  ClientBuilder builder = w_.Builder();
+  w_.Use(builder.TotalDeadline(seconds(2)).AddCallInterceptor(std::make_unique<OuterLayer>(after)));
+  w_.vendor.Answer(200);
+  EXPECT_TRUE(w_.Get());
+  EXPECT_FALSE(w_.Get({.timeout = seconds(0)}));
+  std::stop_source stopped;
+  stopped.request_stop();
+  EXPECT_EQ(w_.Get({.stop = stopped.get_token()}).error().code, ErrorCode::kCancelled);
+  EXPECT_THAT(after, ElementsAre(Deadline::Never(), Deadline::Never(), Deadline::Never()));
 }
 
 TEST_F(DeadlineTest, DL6_TheTransportGetsAPointInTimeAndTheStopToken) {

@@ -34,7 +34,7 @@ class CircuitBreakerTest : public ::testing::Test {
   void Call(BreakerOutcome outcome, std::optional<Duration> retry_after = {}) {
     Result<Permit> permit = breaker_->TryAcquire();
     ASSERT_TRUE(permit) << permit.error().ToString();
-    permit->Record(outcome, retry_after);
+    permit->Record(outcome, {.retry_after = retry_after});
   }
   void Fail(int times = 1) {
     for (int i = 0; i < times; ++i) Call(BreakerOutcome::kFailure);
@@ -460,6 +460,233 @@ TEST_F(CircuitBreakerTest, CB20_PublishesEachTransitionOnceWithItsReason) {
                           "breaker from=open name=vendor reason=open period over to=half-open",
                           "breaker from=half-open name=vendor reason=probes succeeded to=closed"));
   EXPECT_EQ(breaker_->Snapshot().transitions, 5u);
+}
+
+// ---- how it comes back --------------------------------------------------------------------------
+
+TEST_F(CircuitBreakerTest, ATickShowsWhatIsDueByTimeAlone) {
+  OpenIt();
+  AdvanceToProbe();
+  EXPECT_EQ(state(), BreakerState::kOpen);
+  breaker_->Tick();
+  EXPECT_EQ(state(), BreakerState::kHalfOpen);
+  world_.clock.Advance(breaker_->options().half_open_max);
+  breaker_->Tick();
+  EXPECT_EQ(state(), BreakerState::kOpen);
+}
+
+TEST_F(CircuitBreakerTest, AHalfOpenPeriodThatEndsCountsAsOpenSinceItsEnd) {
+  OpenIt();
+  AdvanceToProbe();
+  const Permit hung = Start();
+  // Half-open for 60 s, then open for 30 s: a caller after that is the next probe.
+  world_.clock.Advance(seconds(90) - Duration(1));
+  EXPECT_EQ(breaker_->TryAcquire().error().retry_after, Duration(1));
+  world_.clock.Advance(Duration(1));
+  EXPECT_EQ(Start().state(), BreakerState::kHalfOpen);
+}
+
+TEST_F(CircuitBreakerTest, AHungProbeClosesItWhereThatIsTheLesserEvil) {
+  Make({.half_open_max_closes = true});
+  OpenIt();
+  AdvanceToProbe();
+  const Permit hung = Start();
+  world_.clock.Advance(seconds(60));
+  EXPECT_EQ(Start().state(), BreakerState::kClosed);
+}
+
+TEST_F(CircuitBreakerTest, TwoOfThreeProbesDecide) {
+  Make({.half_open_calls = 3, .half_open_successes = 2, .half_open_failures = 2});
+  OpenIt();
+  AdvanceToProbe();
+  Fail();
+  EXPECT_EQ(state(), BreakerState::kHalfOpen);
+  Succeed(2);
+  EXPECT_EQ(state(), BreakerState::kClosed);
+  OpenIt();
+  AdvanceToProbe();
+  Succeed();
+  Fail(2);
+  EXPECT_EQ(state(), BreakerState::kOpen);
+}
+
+TEST_F(CircuitBreakerTest, OpenStepsAreTakenInTurnAndTheLastRepeats) {
+  Make({.open_steps = {seconds(1), seconds(7)}});
+  OpenIt();
+  for (const Duration step : {Duration(seconds(1)), Duration(seconds(7)), Duration(seconds(7))}) {
+    EXPECT_EQ(breaker_->TryAcquire().error().retry_after, step);
+    world_.clock.Advance(step);
+    Fail();
+  }
+  world_.clock.Advance(seconds(7));
+  Succeed();
+  OpenIt();
+  EXPECT_EQ(breaker_->TryAcquire().error().retry_after, Duration(seconds(1)));
+}
+
+TEST_F(CircuitBreakerTest, CB16_AfterClosingItAdmitsAShareThatGrows) {
+  Make({.ramp_up = seconds(10), .ramp_up_from = 0.1});
+  OpenIt();
+  AdvanceToProbe();
+  Succeed();
+  ASSERT_EQ(state(), BreakerState::kClosed);
+  // The fake draws 0.5: refused until half of the calls are admitted, at 4/9 of the ramp.
+  const Result<Permit> refused = breaker_->TryAcquire();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "breaker-ramp-up");
+  EXPECT_EQ(refused.error().retry_after, std::nullopt);
+  world_.clock.Advance(milliseconds(4444));
+  EXPECT_TRUE(Rejects());
+  world_.clock.Advance(milliseconds(1));
+  EXPECT_FALSE(Rejects());
+  EXPECT_EQ(breaker_->Snapshot().rejected_ramp_up, 2u);
+  // Neither a refusal nor the ramp itself is a result.
+  EXPECT_EQ(breaker_->Snapshot().failures, 5u);
+}
+
+TEST_F(CircuitBreakerTest, TheRampIsOverAtItsEnd) {
+  Make({.ramp_up = seconds(10), .ramp_up_from = 0.001});
+  OpenIt();
+  AdvanceToProbe();
+  Succeed();
+  world_.clock.Advance(seconds(10));
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(Rejects());
+}
+
+// ---- by hand ------------------------------------------------------------------------------------
+
+TEST_F(CircuitBreakerTest, CB16_ForcedOpenForATimeItProbesAfterThat) {
+  ASSERT_TRUE(breaker_->Force(BreakerState::kOpen, hours(2)));
+  world_.clock.Advance(hours(2) - Duration(1));
+  EXPECT_TRUE(Rejects());
+  world_.clock.Advance(Duration(1));
+  EXPECT_EQ(Start().state(), BreakerState::kHalfOpen);
+}
+
+TEST_F(CircuitBreakerTest, CB16_ForcedClosedItForgetsTheOutage) {
+  OpenIt();
+  ASSERT_TRUE(breaker_->Force(BreakerState::kClosed));
+  Fail(4);
+  EXPECT_EQ(state(), BreakerState::kClosed);
+}
+
+TEST_F(CircuitBreakerTest, AClosedBreakerCannotBeForcedHalfOpen) {
+  const Result<void> result = breaker_->Force(BreakerState::kHalfOpen);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("open it first"));
+  EXPECT_EQ(state(), BreakerState::kClosed);
+}
+
+TEST_F(CircuitBreakerTest, ForcingTheStateItIsInPublishesNothing) {
+  ASSERT_TRUE(breaker_->Force(BreakerState::kClosed));
+  OpenIt();
+  ASSERT_TRUE(breaker_->Force(BreakerState::kOpen));
+  EXPECT_EQ(world_.events.Named("breaker").size(), 1u);
+}
+
+TEST_F(CircuitBreakerTest, CB16_IsolatedItRefusesUntilTheLastHandleIsGone) {
+  std::optional<CircuitBreaker::Isolation> first = breaker_->Isolate();
+  std::optional<CircuitBreaker::Isolation> second = breaker_->Isolate();
+  world_.clock.Advance(hours(24));
+  EXPECT_EQ(breaker_->TryAcquire().error().reason, "breaker-isolated");
+  first.reset();
+  EXPECT_TRUE(Rejects());
+  second.reset();
+  EXPECT_FALSE(Rejects());
+  EXPECT_EQ(breaker_->Snapshot().rejected_forced, 2u);
+}
+
+TEST_F(CircuitBreakerTest, AResultOfACallFromBeforeAnIsolationIsLate) {
+  Make({.failures = 1});
+  Permit before = Start();
+  breaker_->Isolate().Release();
+  before.Record(BreakerOutcome::kFailure);
+  EXPECT_EQ(state(), BreakerState::kClosed);
+  EXPECT_EQ(breaker_->Snapshot().late, 1u);
+}
+
+TEST_F(CircuitBreakerTest, CB16_DisabledItAdmitsAndRecordsNothing) {
+  breaker_->SetMode(BreakerMode::kDisabled);
+  Fail(100);
+  Succeed(3);
+  EXPECT_EQ(breaker_->Snapshot().failures, 0u);
+  EXPECT_EQ(breaker_->Snapshot().successes, 0u);
+  breaker_->SetMode(BreakerMode::kNormal);
+  Fail(4);
+  EXPECT_EQ(state(), BreakerState::kClosed);
+}
+
+TEST_F(CircuitBreakerTest, CB16_InMetricsOnlyModeItReportsOnceThatItWouldHaveOpened) {
+  breaker_->SetMode(BreakerMode::kMetricsOnly);
+  Fail(7);
+  EXPECT_EQ(state(), BreakerState::kClosed);
+  EXPECT_THAT(world_.events.Lines("breaker.shadow"),
+              ElementsAre("breaker.shadow name=vendor reason=5 failures in a row"));
+  Succeed();
+  Fail(5);
+  EXPECT_EQ(breaker_->Snapshot().would_have_opened, 2u);
+  EXPECT_THAT(world_.events.Lines("breaker"), ElementsAre());
+}
+
+TEST_F(CircuitBreakerTest, AStateCannotBeForcedOutsideTheNormalMode) {
+  breaker_->SetMode(BreakerMode::kDisabled);
+  EXPECT_THAT(breaker_->Force(BreakerState::kOpen).error().message, HasSubstr("is disabled"));
+}
+
+// ---- evidence -----------------------------------------------------------------------------------
+
+TEST_F(CircuitBreakerTest, OneCallThatFailsInItsRetryLoopIsNoProof) {
+  Make({.failures = 3, .logical_calls_min = 2});
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    Start().Record(BreakerOutcome::kFailure, {.repeated = attempt > 0});
+  }
+  EXPECT_EQ(state(), BreakerState::kClosed);
+  Fail();
+  EXPECT_EQ(state(), BreakerState::kClosed) << "the first of the earlier call has left the row";
+  Fail();
+  EXPECT_EQ(state(), BreakerState::kOpen);
+}
+
+TEST_F(CircuitBreakerTest, CountsSuccessesThatTookNoLock) {
+  Succeed(1000);
+  EXPECT_EQ(breaker_->Snapshot().successes, 1000u);
+  EXPECT_EQ(breaker_->Snapshot().successes_in_row, 1000);
+  Fail();
+  Succeed(10);
+  EXPECT_EQ(breaker_->Snapshot().successes, 1010u);
+  EXPECT_EQ(breaker_->Snapshot().successes_in_row, 10);
+}
+
+TEST_F(CircuitBreakerTest, QS7_WithTheDefaultsOneGoodProbeCloses) {
+  OpenIt();
+  AdvanceToProbe();
+  Succeed();
+  EXPECT_EQ(state(), BreakerState::kClosed);
+}
+
+TEST_F(CircuitBreakerTest, CB7_NothingIsRecordedBeforeTheCallHasEnded) {
+  Make({.failures = 1});
+  Permit running = Start();
+  EXPECT_EQ(breaker_->Snapshot().successes, 0u);
+  running.Record(BreakerOutcome::kFailure);
+  EXPECT_EQ(breaker_->Snapshot().successes, 0u);
+  EXPECT_EQ(state(), BreakerState::kOpen);
+}
+
+TEST_F(CircuitBreakerTest, CB10_ASnapshotDoesNotChangeWithTheBreaker) {
+  const CircuitBreakerSnapshot before = breaker_->Snapshot();
+  OpenIt();
+  EXPECT_EQ(before.state, BreakerState::kClosed);
+  EXPECT_EQ(before.failures, 0u);
+  EXPECT_EQ(breaker_->Snapshot().failures, 5u);
+}
+
+TEST_F(CircuitBreakerTest, CB12_TimeZeroIsATimeLikeAnyOther) {
+  world_.clock.Advance(-world_.clock.Now().time_since_epoch());
+  ASSERT_EQ(world_.clock.Now(), TimePoint());
+  OpenIt();
+  EXPECT_TRUE(Rejects());
+  EXPECT_EQ(breaker_->Snapshot().open_remaining, seconds(30));
 }
 
 }  // namespace

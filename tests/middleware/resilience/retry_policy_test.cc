@@ -26,7 +26,8 @@ class RetryPolicyTest : public ::testing::Test {
     facts_.now = clock_.Now();
   }
   RetryDecision Decide(const Outcome& outcome) {
-    return RetryPolicy(options_).Decide(outcome, facts_, random_);
+    RetryMemory memory;
+    return RetryPolicy(options_).Decide(outcome, facts_, random_, memory);
   }
 
   test::FakeClock clock_;
@@ -135,6 +136,56 @@ TEST(RetryBudgetTest, HasAnIncomeWithoutCalls) {
   EXPECT_FALSE(budget.TryWithdraw());
   clock.Advance(Duration(1));
   EXPECT_TRUE(budget.TryWithdraw());
+}
+
+TEST_F(RetryPolicyTest, AConflictIsRepeatedOnlyWithAKey) {
+  Outcome conflict{RetryVerdict::kIfKeyed, BreakerOutcome::kSuccess, {}, false, "409"};
+  EXPECT_FALSE(Decide(conflict).retry) << "replayable, but not keyed";
+  facts_.keyed = true;
+  EXPECT_TRUE(Decide(conflict).retry);
+}
+
+TEST_F(RetryPolicyTest, ARefusalForTheRateWaitsForASecondAtLeast) {
+  Outcome throttled{RetryVerdict::kIfReplayable, BreakerOutcome::kNeutral, {}, false, "429"};
+  throttled.throttled = true;
+  EXPECT_EQ(Decide(throttled).delay, seconds(1));
+}
+
+TEST_F(RetryPolicyTest, AHintReplacesTheLongerBackoffOfARefusal) {
+  Outcome throttled{RetryVerdict::kIfReplayable, BreakerOutcome::kNeutral, {}, false, "429"};
+  throttled.throttled = true;
+  throttled.retry_after = milliseconds(300);
+  EXPECT_EQ(Decide(throttled).delay, milliseconds(300));
+}
+
+TEST_F(RetryPolicyTest, HintsCanBeDisregarded) {
+  options_.respect_hints = false;
+  Outcome hinted = kUnavailable;
+  hinted.retry_after = minutes(30);
+  const RetryDecision decision = Decide(hinted);
+  EXPECT_EQ(decision.delay, milliseconds(100));
+  EXPECT_FALSE(decision.from_hint);
+}
+
+TEST_F(RetryPolicyTest, ATimeoutTakesTwoTokens) {
+  options_.budget = std::make_shared<RetryBudget>(
+      RetryBudgetOptions{.ratio = 0, .minimum_per_minute = 0, .capacity = 3, .initial = 3}, clock_);
+  Outcome timeout{RetryVerdict::kIfReplayable, BreakerOutcome::kFailure, {}, false, "timeout"};
+  timeout.budget_cost = 2;
+  EXPECT_TRUE(Decide(timeout).retry);
+  EXPECT_EQ(options_.budget->available(), 1);
+  EXPECT_FALSE(Decide(timeout).retry);
+}
+
+TEST_F(RetryPolicyTest, ASuccessfulRetryGivesAQuotaBackWhatItTook) {
+  options_.budget = std::make_shared<RetryBudget>(QuotaBudget(10), clock_);
+  const RetryPolicy policy(options_);
+  RetryMemory memory;
+  policy.Decide(kUnavailable, facts_, random_, memory);
+  EXPECT_EQ(options_.budget->available(), 9);
+  const Outcome success{RetryVerdict::kNo, BreakerOutcome::kSuccess, {}, false, "200"};
+  policy.Decide(success, facts_, random_, memory);
+  EXPECT_EQ(options_.budget->available(), 10);
 }
 
 }  // namespace

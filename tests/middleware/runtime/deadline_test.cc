@@ -39,5 +39,31 @@ TEST(DeadlineTest, NestingOnlyTightens) {
   EXPECT_EQ(Deadline().Tightened(outer), outer);
 }
 
+TEST(DeadlineTest, DL10_AReserveShortensAndNeverLoosens) {
+  const Deadline deadline = Deadline::After(kStart, 1s);
+  EXPECT_EQ(deadline.WithReserve(200ms).Remaining(kStart), 800ms);
+  EXPECT_EQ(deadline.WithReserve(0s), deadline);
+  EXPECT_EQ(deadline.WithReserve(-1s), deadline);
+  EXPECT_EQ(deadline.WithReserve(Duration::min()), deadline);
+}
+
+TEST(DeadlineTest, DL10_AReserveThatLeavesNothingHasPassedAndIsNeverNegative) {
+  const Deadline deadline = Deadline::After(kStart, 1s);
+  EXPECT_EQ(deadline.WithReserve(1s - 1ns).Remaining(kStart), 1ns);
+  EXPECT_TRUE(deadline.WithReserve(1s).Passed(kStart));
+  EXPECT_TRUE(deadline.WithReserve(Duration::max()).Passed(kStart));
+  EXPECT_EQ(deadline.WithReserve(Duration::max()).Remaining(kStart), 0s);
+  EXPECT_EQ(Deadline::At(TimePoint::min()).WithReserve(1s).point(), TimePoint::min());
+}
+
+TEST(DeadlineTest, DL10_WhatIsUnreachableNeedsNoReserve) {
+  EXPECT_EQ(Deadline().WithReserve(1h), Deadline());
+}
+
+TEST(DeadlineTest, ReservesOfNestedCallsAddUp) {
+  constexpr Deadline kOuter = Deadline::After(kStart, 10s);
+  static_assert(kOuter.WithReserve(2s).WithReserve(3s) == Deadline::After(kStart, 5s));
+}
+
 }  // namespace
 }  // namespace understudy
