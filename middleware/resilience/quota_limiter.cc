@@ -187,10 +187,12 @@ void QuotaLimiter::EndPermit(const Permit& permit, const RateLimitHint* hint, bo
   const MutexLock lock(mutex_);
   Scope& scope = ScopeOf(permit.scope_);
   scope.in_flight = std::max<std::int64_t>(0, scope.in_flight - permit.cost_);
-  for (auto& [name, quota] : scope.quotas) {
-    const bool told = hint != nullptr &&
-                      std::any_of(hint->quotas.begin(), hint->quotas.end(),
-                                  [&](const QuotaReport& report) { return report.name == name; });
+  for (auto& entry : scope.quotas) {
+    Quota& quota = entry.second;
+    const bool told = hint != nullptr && std::any_of(hint->quotas.begin(), hint->quotas.end(),
+                                                     [&](const QuotaReport& report) {
+                                                       return report.name == entry.first;
+                                                     });
     if (spent && !told) quota.remaining = std::max<std::int64_t>(0, quota.remaining - permit.cost_);
   }
   if (hint != nullptr) Merge(scope, permit, *hint, now);
