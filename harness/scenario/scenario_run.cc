@@ -471,8 +471,10 @@ RunResult RunScenario(const Scenario& scenario, World& world, const RunParts& pa
   Session session(scenario, world, parts);
   session.AddObservers();
   result.world = world.Run([&] { session.Main(); });
+  // Before the session ends, which owns the handlers; and before the history is read: a server may
+  // still be about to record an answer that its client has had already.
+  world.StopHosting();
   result.events = world.history().events();
-  world.StopHosting();  // Before the session ends, which owns the handlers.
   result.problems = session.CollectProblems();
   result.could_not_start = session.could_not_start();
   if (result.could_not_start) return result;
