@@ -44,17 +44,7 @@ std::string Shown(const json& value) {
 }
 
 std::string PointerTo(const std::string& parent, std::string_view key) {
-  std::string pointer = parent + "/";
-  for (const char c : key) {
-    if (c == '~') {
-      pointer += "~0";
-    } else if (c == '/') {
-      pointer += "~1";
-    } else {
-      pointer += c;
-    }
-  }
-  return pointer;
+  return parent + "/" + EscapePointerToken(key);
 }
 
 bool IsName(std::string_view text) {

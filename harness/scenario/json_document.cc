@@ -574,20 +574,6 @@ std::string Diagnostic::ToString() const {
   return text;
 }
 
-std::string EscapePointerToken(std::string_view token) {
-  std::string escaped;
-  for (const char c : token) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped.push_back(c);
-    }
-  }
-  return escaped;
-}
-
 const JsonNode* JsonNode::Find(std::string_view key) const {
   const auto found = std::find_if(members_.begin(), members_.end(),
                                   [&](const Member& member) { return member.key == key; });

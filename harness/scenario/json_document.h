@@ -59,9 +59,6 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
-// `token` as one reference token of a JSON pointer: "~" and "/" escaped (RFC 6901 section 3).
-std::string EscapePointerToken(std::string_view token);
-
 class JsonNode {
  public:
   enum class Kind {

@@ -139,25 +139,25 @@ class StackProgram final : public Program {
  private:
   // An operation with its args filled in, for whichever vendor serves it.
   struct Prepared {
-    http::Method method = {};
     std::string path = {};
-    http::Request rest = {};  // Query, headers and body.
+    std::vector<std::pair<std::string, std::string>> query = {};
+    http::Request rest = {};  // Method, headers and body.
     CallOptions options = {};
 
     Result<http::Request> For(const Client& client) const {
-      UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request, client.NewRequest(method, path));
+      UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request, client.NewRequest(rest.method, path));
       request.headers = rest.headers;
       request.body = rest.body;
       for (const auto& [name, value] : query) request.url.AddQuery(name, value);
       return request;
     }
-    std::vector<std::pair<std::string, std::string>> query = {};
   };
 
   static Result<Prepared> Prepare(const Operation& operation, const std::string& args) {
     const json values = json::parse(args);
     Placeholders placeholders(values);
-    Prepared prepared{.method = http::Method(operation.method)};
+    Prepared prepared;
+    prepared.rest.method = http::Method(operation.method);
     UNDERSTUDY_ASSIGN_OR_RETURN(prepared.path, placeholders.Fill(operation.path, true));
     for (const auto& [name, value] : operation.headers) {
       UNDERSTUDY_ASSIGN_OR_RETURN(const std::string filled,
@@ -169,7 +169,6 @@ class StackProgram final : public Program {
           prepared.options.idempotency_key,
           placeholders.Fill(std::string_view(operation.idempotency_key), false));
     }
-    prepared.rest.method = prepared.method;
     UNDERSTUDY_RETURN_IF_ERROR(FillBody(operation, placeholders, prepared.rest, prepared.query));
     return prepared;
   }

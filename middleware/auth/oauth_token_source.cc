@@ -28,17 +28,6 @@ constexpr std::int64_t kRetryAfterMaxSeconds = std::int64_t{24} * 3600;
 constexpr std::array<std::string_view, 3> kDeadGrantCodes = {"invalid_grant", "bad_refresh_token",
                                                              "invalid_refresh_token"};
 
-bool IsLoopback(std::string_view host) {
-  // RFC 6761 section 6.3: names below localhost. are loopback too.
-  if (host == "localhost" || host.ends_with(".localhost") || host == "[::1]") return true;
-  const auto parts = Split(host, '.');
-  return parts.size() == 4 && parts[0] == "127" &&
-         std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
-           const auto number = ParseUnsigned(part);
-           return number && *number <= 255;
-         });
-}
-
 Error ProtocolError(std::string message, std::string reason) {
   return Error{.code = ErrorCode::kProtocol,
                .message = "token endpoint: " + std::move(message),
@@ -141,8 +130,7 @@ Error FromTransport(Error error) {
 Result<std::unique_ptr<OAuthTokenSource>> OAuthTokenSource::Create(
     Clock& clock, http::Transport& transport, OAuthTokenSourceOptions options) {
   UNDERSTUDY_ASSIGN_OR_RETURN(http::Url url, http::Url::Parse(options.token_url));
-  const bool secure =
-      url.scheme() == "https" || (options.allow_http_loopback && IsLoopback(url.host()));
+  const bool secure = url.scheme() == "https" || (options.allow_http_loopback && url.IsLoopback());
   if (!secure) {
     return InvalidArgument(
         "the token URL must be https: refresh token and client secret go there (plain http is "

@@ -222,4 +222,18 @@ std::string_view ClosestMatch(std::string_view word, std::span<const std::string
   return best;
 }
 
+std::string EscapePointerToken(std::string_view token) {
+  std::string escaped;
+  for (const char c : token) {
+    if (c == '~') {
+      escaped += "~0";
+    } else if (c == '/') {
+      escaped += "~1";
+    } else {
+      escaped.push_back(c);
+    }
+  }
+  return escaped;
+}
+
 }  // namespace understudy

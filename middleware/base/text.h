@@ -48,4 +48,7 @@ std::optional<Duration> ParseDuration(std::string_view text);
 // otherwise empty.
 std::string_view ClosestMatch(std::string_view word, std::span<const std::string_view> candidates);
 
+// A name as one token of a JSON pointer (RFC 6901 section 3): "~" as ~0, "/" as ~1.
+std::string EscapePointerToken(std::string_view token);
+
 }  // namespace understudy

@@ -46,7 +46,7 @@ Result<http::Response> BreakerInterceptor::Intercept(http::Request& request, Cal
     context.set_breaker_sampled();
     return result;
   }
-  const Outcome outcome = classifier_.Classify(result, runtime_.clock.SystemNow());
+  const Outcome outcome = classifier_.Classify(result, runtime_.clock);
   BreakerReport report{.retry_after = outcome.retry_after, .repeated = context.breaker_sampled()};
   if (timed) report.duration = runtime_.clock.Now() - started;
   permit->Record(outcome.breaker, report);

@@ -16,7 +16,7 @@ Result<http::Response> BulkheadInterceptor::Intercept(http::Request& request, Ca
   const TimePoint start = runtime_.clock.Now();
   Result<http::Response> result = next(request, context);
   const Duration round_trip = runtime_.clock.Now() - start;
-  place->Record(round_trip, classifier_.Classify(result, runtime_.clock.SystemNow()).sample);
+  place->Record(round_trip, classifier_.Classify(result, runtime_.clock).sample);
   return result;
 }
 

@@ -158,9 +158,7 @@ ClientBuilder& ClientBuilder::AddAttemptInterceptor(std::unique_ptr<Interceptor>
   return *this;
 }
 
-void ClientBuilder::ApplyProfile() {
-  if (!profile_) return;
-  const ProviderProfile& profile = *profile_;
+void ClientBuilder::ApplyProfile(const ProviderProfile& profile) {
   if (!base_url_ && !profile.base_url.empty()) BaseUrl(profile.base_url);
   if (!total_) total_ = profile.total_deadline;
   // A shorter total of the caller's own is a decision for shorter attempts, too.
@@ -191,7 +189,7 @@ Result<std::unique_ptr<Client>> ClientBuilder::Build() {
     Problems found = FindProblems(*profile_);
     early_problems_.insert(early_problems_.end(), std::make_move_iterator(found.begin()),
                            std::make_move_iterator(found.end()));
-    if (found.empty()) ApplyProfile();
+    if (found.empty()) ApplyProfile(*profile_);
   }
   UNDERSTUDY_RETURN_IF_ERROR(ToResult("client " + provider_, FindAllProblems()));
   // One dialect for all, so that quota, retry and breaker hear the same.
@@ -201,12 +199,12 @@ Result<std::unique_ptr<Client>> ClientBuilder::Build() {
   std::vector<std::unique_ptr<Interceptor>> layers;
   AddCallLayers(layers);
   UNDERSTUDY_RETURN_IF_ERROR(AddAttemptLayers(layers));
-  // Not make_unique: the constructor is private.
   Client::Defaults defaults;
   if (profile_) {
     defaults = {.body_codec = profile_->body_codec,
                 .response_bytes_max = profile_->response_bytes_max};
   }
+  // Not make_unique: the constructor is private.
   return std::unique_ptr<Client>(
       new Client(provider_, base_url_, defaults, std::move(layers), transport_, runtime_));
 }
@@ -266,14 +264,8 @@ Result<void> ClientBuilder::AddAttemptLayers(std::vector<std::unique_ptr<Interce
 Problems ClientBuilder::FindAllProblems() const {
   Problems problems = early_problems_;
   if (provider_.empty()) problems.push_back("the provider has no name");
-  if (total_ && *total_ <= Duration::zero()) {
-    problems.push_back("the total deadline is " + FormatDuration(*total_) +
-                       "; it must be positive");
-  }
-  if (attempt_timeout_ && *attempt_timeout_ <= Duration::zero()) {
-    problems.push_back("the attempt timeout is " + FormatDuration(*attempt_timeout_) +
-                       "; it must be positive");
-  }
+  if (total_) RequirePositive(problems, "the total deadline", *total_);
+  if (attempt_timeout_) RequirePositive(problems, "the attempt timeout", *attempt_timeout_);
   if (min_attempt_time_ < Duration::zero()) {
     problems.push_back("the minimum attempt time is " + FormatDuration(min_attempt_time_) +
                        "; it must not be negative");
@@ -300,10 +292,9 @@ void ClientBuilder::FindCrossProblems(Problems& problems) const {
     problems.push_back("the minimum attempt time, " + FormatDuration(min_attempt_time_) +
                        ", exceeds what an attempt ever gets, " + FormatDuration(*longest));
   }
-  const std::optional<Duration> slowest = attempt_timeout_ ? attempt_timeout_ : total_;
-  if (hedge_ && slowest && hedge_->after >= *slowest) {
+  if (hedge_ && longest && hedge_->after >= *longest) {
     problems.push_back("hedge.after, " + FormatDuration(hedge_->after) +
-                       ", is not before an attempt is given up, after " + FormatDuration(*slowest));
+                       ", is not before an attempt is given up, after " + FormatDuration(*longest));
   }
   if (breaker_ && attempt_timeout_ && breaker_->slow_call > *attempt_timeout_) {
     problems.push_back("slow_call, " + FormatDuration(breaker_->slow_call) +

@@ -111,7 +111,7 @@ class ClientBuilder {
  private:
   void FindCrossProblems(Problems& problems) const;
   Problems FindAllProblems() const;
-  void ApplyProfile();
+  void ApplyProfile(const ProviderProfile& profile);
   void AddCallLayers(std::vector<std::unique_ptr<Interceptor>>& layers);
   Result<void> AddAttemptLayers(std::vector<std::unique_ptr<Interceptor>>& layers);
 

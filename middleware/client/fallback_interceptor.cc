@@ -7,20 +7,8 @@
 namespace understudy {
 namespace {
 
-bool IsUnavailable(const Result<http::Response>& result) {
-  if (result) return result->status >= 500;
-  switch (result.error().code) {
-    case ErrorCode::kTimeout:
-    case ErrorCode::kDeadlineExceeded:
-    case ErrorCode::kConnection:
-    case ErrorCode::kCircuitOpen:
-    case ErrorCode::kRateLimited:
-    case ErrorCode::kOverloaded:
-    case ErrorCode::kProtocol:
-      return true;
-    default:
-      return false;
-  }
+bool IsNoAnswer(const Result<http::Response>& result) {
+  return result ? result->status >= 500 : IsUnavailable(result.error());
 }
 
 // Newlines separate: none of the parts can hold one.
@@ -54,11 +42,11 @@ Result<http::Response> FallbackInterceptor::Intercept(http::Request& request, Ca
   const std::string key = KeyOf(request, context);
   const bool safe = request.method.IsSafe();
   Result<http::Response> result = next(request, context);
-  if (!IsUnavailable(result)) {
+  if (!IsNoAnswer(result)) {
     if (safe && options_.last_good && result && result->ok()) Keep(key, *result);
     return result;
   }
-  const std::string reason = classifier_.Classify(result, runtime_.clock.SystemNow()).reason;
+  const std::string reason = classifier_.Classify(result, runtime_.clock).reason;
   std::optional<http::Response> substitute = Find(request, key);
   runtime_.events.Publish("fallback", {{"operation", context.operation()},
                                        {"reason", std::string_view(reason)},

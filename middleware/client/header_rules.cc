@@ -33,14 +33,4 @@ std::string_view WhyNotFromCaller(std::string_view name) {
 
 bool IsCredentialHeader(std::string_view name) { return IsOneOf(name, kCredentials); }
 
-bool IsLoopbackHost(std::string_view host) {
-  if (host == "localhost" || host.ends_with(".localhost") || host == "[::1]") return true;
-  const auto parts = Split(host, '.');
-  return parts.size() == 4 && parts[0] == "127" &&
-         std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
-           const auto number = ParseUnsigned(part);
-           return number && *number <= 255;
-         });
-}
-
 }  // namespace understudy

@@ -13,13 +13,8 @@ namespace understudy {
 Problems FindProblems(const HedgeOptions& options) {
   constexpr int kHedgesMax = 10;
   Problems problems;
-  if (options.after <= Duration::zero()) {
-    problems.push_back("hedge.after is " + FormatDuration(options.after) + "; it must be positive");
-  }
-  if (options.hedges_max < 1 || options.hedges_max > kHedgesMax) {
-    problems.push_back("hedge.hedges_max is " + std::to_string(options.hedges_max) +
-                       "; it must be 1 to " + std::to_string(kHedgesMax));
-  }
+  RequirePositive(problems, "hedge.after", options.after);
+  RequireRange(problems, "hedge.hedges_max", options.hedges_max, 1, kHedgesMax);
   return problems;
 }
 
@@ -30,7 +25,6 @@ class HedgeInterceptor::Race final : public HedgeTimer::Race {
        const Next& next)
       : hedger_(hedger),
         request_(request),
-        options_(context.options()),
         start_(context.Fork(stop_.get_token())),
         next_(next),
         callers_stop_(context.stop(), Stopper{this}) {}
@@ -48,7 +42,7 @@ class HedgeInterceptor::Race final : public HedgeTimer::Race {
     const int number = static_cast<int>(hedges_.size()) + 1;
     const HedgeOptions& options = hedger_.options_;
     const bool allowed = !options.budget || options.budget->TryWithdraw();
-    hedger_.Publish(options_.operation, allowed ? "sent" : "denied", number);
+    hedger_.Publish(start_.operation(), allowed ? "sent" : "denied", number);
     if (!allowed) {
       denied_ = true;
       return false;
@@ -95,6 +89,7 @@ class HedgeInterceptor::Race final : public HedgeTimer::Race {
   // After End: tells `context` what the hedges did, and returns the number of the one that won, 0
   // for none.
   int Report(CallContext& context) NO_THREAD_SAFETY_ANALYSIS {
+    if (hedges_.empty() && !denied_) return 0;
     const TimePoint now = hedger_.runtime_.clock.Now();
     int won = 0;
     for (std::size_t i = 0; i < hedges_.size(); ++i) {
@@ -123,8 +118,7 @@ class HedgeInterceptor::Race final : public HedgeTimer::Race {
   };
 
   bool IsFinal(const Result<http::Response>& result) const {
-    return hedger_.classifier_.Classify(result, hedger_.runtime_.clock.SystemNow()).retry ==
-           RetryVerdict::kNo;
+    return hedger_.classifier_.Classify(result, hedger_.runtime_.clock).retry == RetryVerdict::kNo;
   }
 
   void Run(Runner& hedge) {
@@ -146,7 +140,6 @@ class HedgeInterceptor::Race final : public HedgeTimer::Race {
 
   HedgeInterceptor& hedger_;
   const http::Request request_;  // As it was before the first request changed it.
-  const CallOptions& options_;
   std::stop_source stop_;
   const CallContext start_;  // What each hedge begins with.
   const Next next_;

@@ -210,20 +210,14 @@ Result<void> CheckContentType(const http::Response& response, const std::string&
                .reason = "content-type"};
 }
 
-template <typename Number>
-void CheckRange(Problems& problems, std::string_view name, Number value, Number max) {
-  if (value >= 1 && value <= max) return;
-  problems.push_back("json." + std::string(name) + " is " + std::to_string(value) +
-                     "; it must be 1 to " + std::to_string(max));
-}
-
 }  // namespace
 
 Problems FindProblems(const JsonLimits& limits) {
   Problems problems;
-  CheckRange(problems, "bytes_max", limits.bytes_max, std::size_t{1} << 30U);
-  CheckRange(problems, "depth_max", limits.depth_max, 1000);
-  CheckRange(problems, "values_max", limits.values_max, std::size_t{100'000'000});
+  RequireRange(problems, "json.bytes_max", limits.bytes_max, std::size_t{1}, std::size_t{1} << 30U);
+  RequireRange(problems, "json.depth_max", limits.depth_max, 1, 1000);
+  RequireRange(problems, "json.values_max", limits.values_max, std::size_t{1},
+               std::size_t{100'000'000});
   return problems;
 }
 

@@ -11,20 +11,9 @@ namespace {
 
 constexpr std::size_t kProvidersMax = 16;
 
-bool IsUnavailable(const Result<http::Response>& result) {
+bool LeadsElsewhere(const Result<http::Response>& result) {
   if (result) return result->status >= 500 || result->status == 429;
-  switch (result.error().code) {
-    case ErrorCode::kTimeout:
-    case ErrorCode::kDeadlineExceeded:
-    case ErrorCode::kConnection:
-    case ErrorCode::kCircuitOpen:
-    case ErrorCode::kRateLimited:
-    case ErrorCode::kOverloaded:
-    case ErrorCode::kProtocol:
-      return true;
-    default:
-      return false;
-  }
+  return IsUnavailable(result.error());
 }
 
 bool ProvablyNotExecuted(const Result<http::Response>& result) {
@@ -40,10 +29,7 @@ std::string ReasonOf(const Result<http::Response>& result) {
 
 Problems FindProblems(const ProviderChainOptions& options) {
   Problems problems;
-  if (options.total && *options.total <= Duration::zero()) {
-    problems.push_back("provider_chain.total is " + FormatDuration(*options.total) +
-                       "; it must be positive");
-  }
+  if (options.total) RequirePositive(problems, "provider_chain.total", *options.total);
   if (options.min_attempt_time < Duration::zero()) {
     problems.push_back("provider_chain.min_attempt_time is " +
                        FormatDuration(options.min_attempt_time) + "; it must not be negative");
@@ -73,7 +59,7 @@ Result<ProviderChain::Answer> ProviderChain::Call(const std::vector<Provider>& p
     Result<http::Response> result =
         Ask(providers[i], options, deadline, providers.size() - i, safe, answer);
     const bool last = i + 1 == providers.size();
-    if (last || !IsUnavailable(result) || options.stop.stop_requested()) {
+    if (last || !LeadsElsewhere(result) || options.stop.stop_requested()) {
       if (!result) return std::move(result).error();
       answer.response = *std::move(result);
       return answer;

@@ -247,7 +247,7 @@ void CheckBaseUrl(Problems& problems, const std::string& base_url) {
   const Result<http::Url> url = http::Url::Parse(base_url);
   if (!url) {
     problems.push_back("profile.base_url is unusable: " + url.error().message);
-  } else if (url->scheme() != "https" && !IsLoopbackHost(url->host())) {
+  } else if (url->scheme() != "https" && !url->IsLoopback()) {
     problems.push_back("profile.base_url must be https; credentials would go out in clear text");
   }
 }

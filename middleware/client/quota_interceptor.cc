@@ -24,7 +24,7 @@ Result<http::Response> QuotaInterceptor::Intercept(http::Request& request, CallC
       Report(context, "throttled", hint.retry_after.value_or(Duration::zero()));
     }
     permit->Learn(hint);
-  } else if (classifier_.Classify(result, runtime_.clock.SystemNow()).refund_quota) {
+  } else if (classifier_.Classify(result, runtime_.clock).refund_quota) {
     permit->Refund();
   }
   return result;

@@ -16,8 +16,7 @@ Result<http::Response> RateLimitInterceptor::Intercept(http::Request& request, C
   }
   if (permit->waited() > Duration::zero()) Report(context, "waited", permit->waited());
   Result<http::Response> result = next(request, context);
-  if (!result && classifier_.Classify(result, runtime_.clock.SystemNow()).refund_quota)
-    permit->Refund();
+  if (!result && classifier_.Classify(result, runtime_.clock).refund_quota) permit->Refund();
   return result;
 }
 

@@ -33,7 +33,7 @@ Result<http::Response> RetryInterceptor::Intercept(http::Request& request, CallC
 RetryDecision RetryInterceptor::Decide(const Result<http::Response>& result, CallContext& context,
                                        RetryMemory& memory) {
   const TimePoint now = runtime_.clock.Now();
-  const Outcome outcome = classifier_.Classify(result, runtime_.clock.SystemNow());
+  const Outcome outcome = classifier_.Classify(result, runtime_.clock);
   RetryFacts facts;
   facts.attempt = context.attempt();
   facts.replayable = context.replayable();

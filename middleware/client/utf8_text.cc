@@ -2,41 +2,10 @@
 
 #include <algorithm>
 
+#include "middleware/base/utf8.h"
+
 namespace understudy {
 namespace {
-
-struct Character {
-  char32_t value = 0;
-  std::size_t bytes = 1;
-  bool valid = false;
-};
-
-unsigned ByteAt(std::string_view text, std::size_t index) {
-  return static_cast<unsigned char>(text[index]);
-}
-
-std::size_t LengthOf(unsigned lead) {
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return 2;
-  if (lead >= 0xe0 && lead <= 0xef) return 3;
-  return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-}
-
-// The first character of `text`, which is not empty.
-Character Decode(std::string_view text) {
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const unsigned lead = ByteAt(text, 0);
-  const std::size_t length = LengthOf(lead);
-  if (length == 0 || length > text.size()) return {};
-  char32_t value = length == 1 ? lead : lead & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((ByteAt(text, i) & 0xc0U) != 0x80U) return {};
-    value = value << 6U | (ByteAt(text, i) & 0x3fU);
-  }
-  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (value < kSmallest[length] || value > 0x10ffff || surrogate) return {};
-  return {value, length, true};
-}
 
 bool IsSpaceOrControl(char32_t value) { return value <= 0x20 || (value >= 0x7f && value <= 0xa0); }
 
@@ -50,7 +19,7 @@ bool Misleads(char32_t value) {
 
 bool IsUtf8(std::string_view bytes) {
   while (!bytes.empty()) {
-    const Character character = Decode(bytes);
+    const CodePoint character = DecodeUtf8(bytes);
     if (!character.valid) return false;
     bytes.remove_prefix(character.bytes);
   }
@@ -63,7 +32,7 @@ std::string CleanText(std::string_view text, std::size_t bytes_max) {
   std::string clean;
   std::size_t cut_at = 0;  // The longest prefix of `clean` that leaves room for kCut.
   while (!text.empty()) {
-    const Character character = Decode(text);
+    const CodePoint character = DecodeUtf8(text);
     std::string_view piece = text.substr(0, character.bytes);
     if (character.valid && IsSpaceOrControl(character.value)) {
       piece = clean.empty() || clean.back() == ' ' ? "" : " ";

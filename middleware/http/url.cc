@@ -124,6 +124,16 @@ Result<Url> Url::Resolve(std::string_view reference) const {
   return resolved;
 }
 
+bool Url::IsLoopback() const {
+  if (host_ == "localhost" || host_.ends_with(".localhost") || host_ == "[::1]") return true;
+  const auto parts = Split(host_, '.');
+  return parts.size() == 4 && parts[0] == "127" &&
+         std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
+           const auto number = ParseUnsigned(part);
+           return number && *number <= 255;
+         });
+}
+
 std::string Url::origin() const {
   std::string text = scheme_;
   text.append("://").append(host_);

@@ -31,6 +31,10 @@ class Url {
   std::string_view path() const { return path_; }    // starts with "/"; percent-encoding untouched
   std::string_view query() const { return query_; }  // without "?"; may be empty
 
+  // Does it stay on this machine: localhost, a name below it (RFC 6761 section 6.3), 127.0.0.0/8 or
+  // ::1? Of the text alone, without resolving a name.
+  bool IsLoopback() const;
+
   // "https://host" or "http://host:8080": what must stay equal for credentials to be sent along
   // (RFC 6454).
   std::string origin() const;

@@ -61,17 +61,7 @@ std::vector<std::string_view> ValuesIn(const http::FormPairs& pairs, std::string
 }
 
 std::string PointerTo(const std::string& parent, std::string_view key) {
-  std::string pointer = parent + "/";
-  for (const char c : key) {
-    if (c == '~') {
-      pointer += "~0";
-    } else if (c == '/') {
-      pointer += "~1";
-    } else {
-      pointer += c;
-    }
-  }
-  return pointer;
+  return parent + "/" + EscapePointerToken(key);
 }
 
 // Counts the leaves of what is expected and those that the request misses, and says where.

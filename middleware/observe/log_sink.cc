@@ -7,7 +7,7 @@
 
 #include "middleware/base/check.h"
 #include "middleware/base/text.h"
-#include "middleware/observe/utf8.h"
+#include "middleware/base/utf8.h"
 
 namespace understudy {
 namespace {

@@ -7,7 +7,7 @@
 #include <functional>
 #include <limits>
 
-#include "middleware/observe/utf8.h"
+#include "middleware/base/utf8.h"
 
 namespace understudy {
 namespace {

@@ -29,10 +29,7 @@ Problems FindProblems(const AdaptiveThrottleOptions& options) {
     problems.push_back("throttle.rejection_max is " + std::to_string(options.rejection_max) +
                        "; it must be 0 to 1");
   }
-  if (options.buckets < 1 || options.buckets > kBucketsMax) {
-    problems.push_back("throttle.buckets is " + std::to_string(options.buckets) +
-                       "; it must be 1 to " + std::to_string(kBucketsMax));
-  }
+  RequireRange(problems, "throttle.buckets", options.buckets, 1, kBucketsMax);
   if (options.window < std::chrono::milliseconds(1) || options.window > kWindowMax) {
     problems.push_back("throttle.window is " + FormatDuration(options.window) +
                        "; it must be 1ms to " + FormatDuration(kWindowMax));

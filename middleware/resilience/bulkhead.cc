@@ -26,14 +26,8 @@ std::unique_ptr<ConcurrencyLimit> LimitOf(const BulkheadOptions& options) {
 
 Problems FindProblems(const BulkheadOptions& options) {
   Problems problems;
-  if (options.concurrent_max < 1 || options.concurrent_max > kPlacesMax) {
-    problems.push_back("bulkhead.concurrent_max is " + std::to_string(options.concurrent_max) +
-                       "; it must be 1 to " + std::to_string(kPlacesMax));
-  }
-  if (options.queue_max < 0 || options.queue_max > kPlacesMax) {
-    problems.push_back("bulkhead.queue_max is " + std::to_string(options.queue_max) +
-                       "; it must be 0 to " + std::to_string(kPlacesMax));
-  }
+  RequireRange(problems, "bulkhead.concurrent_max", options.concurrent_max, 1, kPlacesMax);
+  RequireRange(problems, "bulkhead.queue_max", options.queue_max, 0, kPlacesMax);
   if (options.wait_max && *options.wait_max < Duration::zero()) {
     problems.push_back("bulkhead.wait_max is " + FormatDuration(*options.wait_max) +
                        "; it must not be negative");

@@ -7,6 +7,7 @@
 
 #include "middleware/base/text.h"
 #include "middleware/http/date.h"
+#include "middleware/resilience/outcome.h"
 
 namespace understudy {
 namespace {
@@ -347,21 +348,8 @@ bool MayServeOnError(const CacheControl& wishes, const StoredResponse& stored, c
 }
 
 bool IsFailureForStale(const Result<http::Response>& result) {
-  if (result) {
-    return result->status == 500 || (result->status >= 502 && result->status <= 504);
-  }
-  switch (result.error().code) {
-    case ErrorCode::kTimeout:
-    case ErrorCode::kDeadlineExceeded:
-    case ErrorCode::kConnection:
-    case ErrorCode::kCircuitOpen:
-    case ErrorCode::kRateLimited:
-    case ErrorCode::kOverloaded:
-    case ErrorCode::kProtocol:
-      return true;
-    default:
-      return false;
-  }
+  if (!result) return IsUnavailable(result.error());
+  return result->status == 500 || (result->status >= 502 && result->status <= 504);
 }
 
 bool AddValidators(const StoredResponse& stored, http::Request& request) {

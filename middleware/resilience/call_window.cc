@@ -25,19 +25,15 @@ WindowCounts& WindowCounts::operator-=(const WindowCounts& other) {
 }
 
 CallWindow::CallWindow(const Options& options)
-    : options_(options), bucket_length_(options.length / std::max(options.buckets, 1)) {
+    : options_(options), bucket_length_(BucketLengthOf(options)) {
   UNDERSTUDY_CHECK(options.calls > 0 && options.buckets > 0 && options.length > Duration::zero(),
                    "a window needs positive numbers");
-  bucket_length_ = std::max(bucket_length_, Duration(1));
   if (options_.kind == Kind::kTime) buckets_.resize(static_cast<std::size_t>(options_.buckets));
   if (options_.kind == Kind::kCount) ring_.reserve(static_cast<std::size_t>(options_.calls));
 }
 
-std::int64_t CallWindow::BucketOf(TimePoint now) const {
-  if (options_.kind != Kind::kTime) return 0;
-  const Duration::rep count = now.time_since_epoch().count();
-  const Duration::rep length = bucket_length_.count();
-  return count >= 0 ? count / length : -((-count + length - 1) / length);
+Duration CallWindow::BucketLengthOf(const Options& options) {
+  return std::max(options.length / std::max(options.buckets, 1), Duration(1));
 }
 
 WindowCounts CallWindow::CountsOf(const Sample& sample) {

@@ -75,8 +75,18 @@ class CallWindow {
 
   WindowCounts Counts(TimePoint now) const;
 
-  // The number of the part of a kTime window that `now` is in; 0 for the other kinds.
-  std::int64_t BucketOf(TimePoint now) const;
+  // The number of the part of a kTime window that `now` is in; 0 for the other kinds. Depends on
+  // the options alone, so it needs no lock where the window has one.
+  std::int64_t BucketOf(TimePoint now) const {
+    return BucketOf(now, options_.kind, bucket_length_);
+  }
+  static std::int64_t BucketOf(TimePoint now, Kind kind, Duration bucket_length) {
+    if (kind != Kind::kTime) return 0;
+    const Duration::rep count = now.time_since_epoch().count();
+    const Duration::rep length = bucket_length.count();
+    return count >= 0 ? count / length : -((-count + length - 1) / length);
+  }
+  static Duration BucketLengthOf(const Options& options);
 
  private:
   struct Bucket {

@@ -15,36 +15,17 @@ constexpr int kProbesMax = 1000;
 constexpr int kBucketsMax = 1000;
 constexpr std::size_t kOpenStepsMax = 64;
 
-void CheckCount(Problems& problems, std::string_view name, int value, int low,
-                int high = kCountMax) {
-  if (value >= low && value <= high) return;
-  problems.push_back(std::string(name) + " is " + std::to_string(value) + "; it must be " +
-                     std::to_string(low) + " to " + std::to_string(high));
-}
-
-void CheckPositive(Problems& problems, std::string_view name, Duration value) {
-  if (value > Duration::zero()) return;
-  problems.push_back(std::string(name) + " is " + FormatDuration(value) + "; it must be positive");
-}
-
-// Written so that NaN is refused too.
-void CheckRange(Problems& problems, std::string_view name, double value, double low, double high) {
-  if (value >= low && value <= high) return;
-  problems.push_back(std::string(name) + " is " + std::to_string(value) + "; it must be " +
-                     std::to_string(low) + " to " + std::to_string(high));
-}
-
 void CheckTrip(Problems& problems, const CircuitBreakerOptions& options) {
   const bool streak = options.window_kind == BreakerWindow::kStreak;
-  CheckCount(problems, "failures", options.failures, 1);
-  CheckPositive(problems, "window", options.window);
-  CheckCount(problems, "window_calls", options.window_calls, 1);
-  CheckCount(problems, "window_buckets", options.window_buckets, 1, kBucketsMax);
-  CheckCount(problems, "window_failures", options.window_failures, 0);
-  CheckRange(problems, "failure_rate", options.failure_rate, 0.0, 1.0);
-  CheckRange(problems, "slow_rate", options.slow_rate, 0.0, 1.0);
-  CheckCount(problems, "calls_min", options.calls_min, 1);
-  CheckCount(problems, "logical_calls_min", options.logical_calls_min, 1);
+  RequireRange(problems, "failures", options.failures, 1, kCountMax);
+  RequirePositive(problems, "window", options.window);
+  RequireRange(problems, "window_calls", options.window_calls, 1, kCountMax);
+  RequireRange(problems, "window_buckets", options.window_buckets, 1, kBucketsMax);
+  RequireRange(problems, "window_failures", options.window_failures, 0, kCountMax);
+  RequireRange(problems, "failure_rate", options.failure_rate, 0.0, 1.0);
+  RequireRange(problems, "slow_rate", options.slow_rate, 0.0, 1.0);
+  RequireRange(problems, "calls_min", options.calls_min, 1, kCountMax);
+  RequireRange(problems, "logical_calls_min", options.logical_calls_min, 1, kCountMax);
   if (options.slow_call < Duration::zero()) {
     problems.push_back("slow_call is " + FormatDuration(options.slow_call) +
                        "; it must not be negative");
@@ -127,26 +108,26 @@ std::size_t StripeOfThisThread() {
 Problems FindProblems(const CircuitBreakerOptions& options) {
   Problems problems;
   CheckTrip(problems, options);
-  CheckPositive(problems, "open_for", options.open_for);
-  CheckRange(problems, "open_growth", options.open_growth, 1.0, 100.0);
-  CheckPositive(problems, "open_for_max", options.open_for_max);
-  CheckRange(problems, "open_jitter", options.open_jitter, 0.0, 1.0);
+  RequirePositive(problems, "open_for", options.open_for);
+  RequireRange(problems, "open_growth", options.open_growth, 1.0, 100.0);
+  RequirePositive(problems, "open_for_max", options.open_for_max);
+  RequireRange(problems, "open_jitter", options.open_jitter, 0.0, 1.0);
   if (options.open_steps.size() > kOpenStepsMax) {
     problems.push_back("open_steps has " + std::to_string(options.open_steps.size()) +
                        " entries; it may have " + std::to_string(kOpenStepsMax));
   }
-  for (const Duration step : options.open_steps) CheckPositive(problems, "open_steps", step);
-  CheckCount(problems, "half_open_calls", options.half_open_calls, 1, kProbesMax);
-  CheckCount(problems, "half_open_successes", options.half_open_successes, 0, kProbesMax);
-  CheckCount(problems, "half_open_failures", options.half_open_failures, 1, kProbesMax);
-  CheckRange(problems, "half_open_failure_rate", options.half_open_failure_rate, 0.0, 1.0);
-  CheckRange(problems, "half_open_slow_rate", options.half_open_slow_rate, 0.0, 1.0);
-  CheckPositive(problems, "half_open_max", options.half_open_max);
+  for (const Duration step : options.open_steps) RequirePositive(problems, "open_steps", step);
+  RequireRange(problems, "half_open_calls", options.half_open_calls, 1, kProbesMax);
+  RequireRange(problems, "half_open_successes", options.half_open_successes, 0, kProbesMax);
+  RequireRange(problems, "half_open_failures", options.half_open_failures, 1, kProbesMax);
+  RequireRange(problems, "half_open_failure_rate", options.half_open_failure_rate, 0.0, 1.0);
+  RequireRange(problems, "half_open_slow_rate", options.half_open_slow_rate, 0.0, 1.0);
+  RequirePositive(problems, "half_open_max", options.half_open_max);
   if (options.ramp_up < Duration::zero()) {
     problems.push_back("ramp_up is " + FormatDuration(options.ramp_up) +
                        "; it must not be negative");
   }
-  CheckRange(problems, "ramp_up_from", options.ramp_up_from, 0.001, 1.0);
+  RequireRange(problems, "ramp_up_from", options.ramp_up_from, 0.001, 1.0);
   return problems;
 }
 
@@ -226,8 +207,8 @@ CircuitBreaker::CircuitBreaker(std::string name, const CircuitBreakerOptions& op
                                const Runtime& runtime)
     : name_(std::move(name)),
       options_(options),
-      counts_by_time_(options.window_kind == BreakerWindow::kTime),
-      bucket_length_(std::max<Duration::rep>(1, (options.window / options.window_buckets).count())),
+      window_kind_(WindowOptions(options).kind),
+      bucket_length_(CallWindow::BucketLengthOf(WindowOptions(options))),
       clock_(runtime.clock),
       random_(runtime.random),
       events_(runtime.events),

@@ -341,16 +341,15 @@ class CircuitBreaker {
                      const BreakerReport& report) {
     if (outcome == BreakerOutcome::kSuccess && !report.repeated && !IsSlow(report.duration) &&
         word_.load(std::memory_order_relaxed) == generation << kGenerationShift) [[likely]] {
-      const TimePoint now = counts_by_time_ ? clock_.Now() : TimePoint();
-      if (CountSuccess(StripeTag(generation, window_bucket(now)))) return;
+      const bool by_time = window_kind_ == CallWindow::Kind::kTime;
+      const std::int64_t bucket =
+          CallWindow::BucketOf(by_time ? clock_.Now() : TimePoint(), window_kind_, bucket_length_);
+      if (CountSuccess(StripeTag(generation, bucket))) return;
     }
     RecordSlow(generation, outcome, report);
   }
   bool IsSlow(Duration duration) const {
     return options_.slow_call > Duration::zero() && duration > options_.slow_call;
-  }
-  std::int64_t window_bucket(TimePoint now) const {
-    return counts_by_time_ ? now.time_since_epoch().count() / bucket_length_ : 0;
   }
   // false if the stripe of this thread holds something else and must be drained first.
   bool CountSuccess(std::uint64_t tag);
@@ -394,8 +393,8 @@ class CircuitBreaker {
 
   const std::string name_;
   const CircuitBreakerOptions options_;
-  const bool counts_by_time_;
-  const Duration::rep bucket_length_;
+  const CallWindow::Kind window_kind_;
+  const Duration bucket_length_;
   Clock& clock_;
   Random& random_;
   EventSink& events_;

@@ -11,12 +11,6 @@ namespace {
 
 constexpr int kLimitMax = 100'000;
 
-void CheckRange(Problems& problems, const char* name, int value, int low, int high) {
-  if (value >= low && value <= high) return;
-  problems.push_back(std::string("adaptive.") + name + " is " + std::to_string(value) +
-                     "; it must be " + std::to_string(low) + " to " + std::to_string(high));
-}
-
 // Written so that no number at all is a problem.
 void CheckShare(Problems& problems, const char* name, double value, bool one_is_fine) {
   if (value > 0.0 && (value < 1.0 || (one_is_fine && value <= 1.0))) return;
@@ -38,21 +32,21 @@ std::string_view ToString(AdaptiveLimitKind kind) {
 
 Problems FindProblems(const AdaptiveLimitOptions& options) {
   Problems problems;
-  CheckRange(problems, "min", options.min, 1, kLimitMax);
-  CheckRange(problems, "max", options.max, 1, kLimitMax);
+  RequireRange(problems, "adaptive.min", options.min, 1, kLimitMax);
+  RequireRange(problems, "adaptive.max", options.max, 1, kLimitMax);
   if (options.max < options.min) {
     problems.push_back("adaptive.max is " + std::to_string(options.max) +
                        "; it must be at least adaptive.min, " + std::to_string(options.min));
   } else {
-    CheckRange(problems, "initial", options.initial, options.min, options.max);
+    RequireRange(problems, "adaptive.initial", options.initial, options.min, options.max);
   }
   CheckShare(problems, "backoff", options.backoff, false);
   if (options.slow_after && *options.slow_after <= Duration::zero()) {
     problems.push_back("adaptive.slow_after is " + FormatDuration(*options.slow_after) +
                        "; it must be positive");
   }
-  CheckRange(problems, "alpha", options.alpha, 1, kLimitMax);
-  CheckRange(problems, "beta", options.beta, 1, kLimitMax);
+  RequireRange(problems, "adaptive.alpha", options.alpha, 1, kLimitMax);
+  RequireRange(problems, "adaptive.beta", options.beta, 1, kLimitMax);
   if (options.beta < options.alpha) {
     problems.push_back("adaptive.beta is " + std::to_string(options.beta) +
                        "; it must be at least adaptive.alpha, " + std::to_string(options.alpha));

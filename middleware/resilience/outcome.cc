@@ -228,6 +228,32 @@ std::string ReasonOf(const Error& error) {
   }
 }
 
+bool IsUnavailable(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kTimeout:
+    case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kConnection:
+    case ErrorCode::kCircuitOpen:
+    case ErrorCode::kRateLimited:
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kProtocol:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Outcome OutcomeClassifier::Classify(const Result<http::Response>& result,
+                                    const Clock& clock) const {
+  const bool dated = result && MayCarryHint(*result);
+  return Classify(result, dated ? clock.SystemNow() : SystemTime());
+}
+
+bool OutcomeClassifier::MayCarryHint(const http::Response& response) const {
+  // A success can only be a refusal in disguise for the vendors whose dialect says so.
+  return response.status >= 400 || (options_.dialect && !options_.dialect->success_markers.empty());
+}
+
 Outcome OutcomeClassifier::Classify(const Result<http::Response>& result, SystemTime now) const {
   return result ? ClassifyResponse(*result, now) : ClassifyError(result.error());
 }
@@ -237,10 +263,8 @@ Outcome OutcomeClassifier::ClassifyResponse(const http::Response& response, Syst
   bool throttled = false;
   bool permanent = false;
   if (response.status >= 400) hint = ParseRetryAfter(response.headers, now);
-  // A success can only be a refusal in disguise for the vendors whose dialect says so; for the
-  // others its headers say nothing that is asked for here.
   const std::shared_ptr<const RateLimitDialect>& dialect = options_.dialect;
-  if (dialect && (response.status >= 400 || !dialect->success_markers.empty())) {
+  if (dialect && MayCarryHint(response)) {
     const RateLimitHint limit = ParseRateLimitHint(response, now, *dialect);
     if (limit.retry_after) hint = std::max(hint.value_or(*limit.retry_after), *limit.retry_after);
     throttled = limit.throttled;

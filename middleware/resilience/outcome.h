@@ -51,6 +51,7 @@
 
 #include "middleware/base/result.h"
 #include "middleware/http/response.h"
+#include "middleware/runtime/clock.h"
 
 namespace understudy {
 
@@ -152,10 +153,14 @@ class OutcomeClassifier {
     return OutcomeClassifier(std::move(options));
   }
 
+  // The same with the wall clock of `clock`, which is read only for an answer that may carry a date
+  // to compare with it: every call passes here, and hardly any needs it.
+  Outcome Classify(const Result<http::Response>& result, const Clock& clock) const;
   // `now` is the wall clock, for a Retry-After date in a response without a Date.
   Outcome Classify(const Result<http::Response>& result, SystemTime now) const;
 
  private:
+  bool MayCarryHint(const http::Response& response) const;
   Outcome ClassifyResponse(const http::Response& response, SystemTime now) const;
   Outcome ClassifyStatus(int status, bool throttled) const;
 
@@ -164,5 +169,11 @@ class OutcomeClassifier {
 
 // The reason of an error as events show it; see Outcome::reason.
 std::string ReasonOf(const Error& error);
+
+// Is this a failure of availability, for which an older, made-up or other vendor's answer is better
+// than none: no answer in time, no connection, an open breaker, a local refusal, a malformed
+// answer? Not what the caller must know: wrong arguments, refused credentials, an untrusted peer,
+// its own stop.
+bool IsUnavailable(const Error& error);
 
 }  // namespace understudy

@@ -1,5 +1,7 @@
 #include "middleware/resilience/problems.h"
 
+#include "middleware/base/text.h"
+
 namespace understudy {
 
 Result<void> ToResult(std::string_view subject, const Problems& problems) {
@@ -11,6 +13,11 @@ Result<void> ToResult(std::string_view subject, const Problems& problems) {
     separator = "; ";
   }
   return InvalidArgument(std::move(message));
+}
+
+void RequirePositive(Problems& problems, std::string_view name, Duration value) {
+  if (value > Duration::zero()) return;
+  problems.push_back(std::string(name) + " is " + FormatDuration(value) + "; it must be positive");
 }
 
 }  // namespace understudy

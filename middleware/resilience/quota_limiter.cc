@@ -14,13 +14,7 @@ constexpr Duration kSameWindow = std::chrono::seconds(2);
 // The scope that stands for all of a vendor.
 constexpr std::string_view kWhole = {};
 
-void CheckShare(Problems& problems, std::string_view name, double value, double high) {
-  if (value >= 0.0 && value <= high) return;
-  problems.push_back("quota." + std::string(name) + " is " + std::to_string(value) +
-                     "; it must be 0 to " + std::to_string(high));
-}
-
-void CheckPositive(Problems& problems, std::string_view name, Duration value, Duration low) {
+void RequireAtLeast(Problems& problems, std::string_view name, Duration value, Duration low) {
   if (value >= low) return;
   problems.push_back("quota." + std::string(name) + " is " + FormatDuration(value) +
                      "; it must be at least " + FormatDuration(low));
@@ -30,11 +24,11 @@ void CheckPositive(Problems& problems, std::string_view name, Duration value, Du
 
 Problems FindProblems(const QuotaOptions& options) {
   Problems problems;
-  CheckPositive(problems, "wait_max", options.wait_max, Duration::zero());
-  CheckShare(problems, "keep_back", options.keep_back, 0.99);
-  CheckShare(problems, "pace_below", options.pace_below, 1.0);
-  CheckPositive(problems, "reset_jitter", options.reset_jitter, Duration::zero());
-  CheckPositive(problems, "probe_every", options.probe_every, std::chrono::milliseconds(1));
+  RequireAtLeast(problems, "wait_max", options.wait_max, Duration::zero());
+  RequireRange(problems, "quota.keep_back", options.keep_back, 0.0, 0.99);
+  RequireRange(problems, "quota.pace_below", options.pace_below, 0.0, 1.0);
+  RequireAtLeast(problems, "reset_jitter", options.reset_jitter, Duration::zero());
+  RequireAtLeast(problems, "probe_every", options.probe_every, std::chrono::milliseconds(1));
   if (options.waiters_max < 0) {
     problems.push_back("quota.waiters_max is " + std::to_string(options.waiters_max) +
                        "; it must not be negative");

@@ -16,12 +16,6 @@ namespace {
 
 constexpr int kPermitsMax = 1'000'000;
 
-void CheckCount(Problems& problems, const char* name, int value, int low) {
-  if (value >= low && value <= kPermitsMax) return;
-  problems.push_back(std::string("rate_limit.") + name + " is " + std::to_string(value) +
-                     "; it must be " + std::to_string(low) + " to " + std::to_string(kPermitsMax));
-}
-
 // Rounded up, so that the rate is never exceeded.
 Duration IntervalOf(const RateLimiterOptions& options) {
   return Duration((options.per.count() + options.permits - 1) / std::max(options.permits, 1));
@@ -102,9 +96,9 @@ std::string_view ToString(RateAlgorithm algorithm) {
 
 Problems FindProblems(const RateLimiterOptions& options) {
   Problems problems;
-  CheckCount(problems, "permits", options.permits, 1);
-  CheckCount(problems, "burst", options.burst, 1);
-  CheckCount(problems, "waiters_max", options.waiters_max, 0);
+  RequireRange(problems, "rate_limit.permits", options.permits, 1, kPermitsMax);
+  RequireRange(problems, "rate_limit.burst", options.burst, 1, kPermitsMax);
+  RequireRange(problems, "rate_limit.waiters_max", options.waiters_max, 0, kPermitsMax);
   // 100 days: any burst of it still fits a Duration.
   constexpr Duration kPerMax = std::chrono::hours(24 * 100);
   if (options.per <= Duration::zero() || options.per > kPerMax) {

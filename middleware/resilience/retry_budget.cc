@@ -12,12 +12,6 @@ namespace {
 constexpr std::int64_t kToken = 1000;
 constexpr int kTokensMax = 1'000'000;
 
-void CheckRange(Problems& problems, const char* name, int value, int low) {
-  if (value >= low && value <= kTokensMax) return;
-  problems.push_back(std::string("budget.") + name + " is " + std::to_string(value) +
-                     "; it must be " + std::to_string(low) + " to " + std::to_string(kTokensMax));
-}
-
 std::int64_t InMillitokens(double cost) {
   UNDERSTUDY_CHECK(cost >= 0.0 && cost <= kTokensMax, "a retry costs 0 to a million tokens");
   const std::int64_t rounded = std::llround(cost * static_cast<double>(kToken));
@@ -32,9 +26,9 @@ Problems FindProblems(const RetryBudgetOptions& options) {
     problems.push_back("budget.ratio is " + std::to_string(options.ratio) +
                        "; it must be 0 to 1000");
   }
-  CheckRange(problems, "minimum_per_minute", options.minimum_per_minute, 0);
-  CheckRange(problems, "capacity", options.capacity, 1);
-  CheckRange(problems, "initial", options.initial, 0);
+  RequireRange(problems, "budget.minimum_per_minute", options.minimum_per_minute, 0, kTokensMax);
+  RequireRange(problems, "budget.capacity", options.capacity, 1, kTokensMax);
+  RequireRange(problems, "budget.initial", options.initial, 0, kTokensMax);
   if (options.kind == RetryBudgetKind::kThrottle && options.initial <= options.capacity / 2) {
     problems.push_back("budget.initial is " + std::to_string(options.initial) +
                        "; a throttle refuses until it is above half of budget.capacity, " +

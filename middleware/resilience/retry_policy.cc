@@ -11,10 +11,7 @@ namespace understudy {
 Problems FindProblems(const RetryOptions& options) {
   constexpr int kAttemptsMax = 100;
   Problems problems = FindProblems(options.backoff);
-  if (options.attempts_max < 1 || options.attempts_max > kAttemptsMax) {
-    problems.push_back("retry.attempts_max is " + std::to_string(options.attempts_max) +
-                       "; it must be 1 to " + std::to_string(kAttemptsMax));
-  }
+  RequireRange(problems, "retry.attempts_max", options.attempts_max, 1, kAttemptsMax);
   if (options.throttle_base < Duration::zero()) {
     problems.push_back("retry.throttle_base is " + FormatDuration(options.throttle_base) +
                        "; it must not be negative");

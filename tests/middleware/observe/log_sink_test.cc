@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "middleware/base/mutex.h"
-#include "middleware/observe/utf8.h"
+#include "middleware/base/utf8.h"
 #include "tests/support/fake_clock.h"
 
 namespace understudy {

@@ -1,4 +1,4 @@
-#include "middleware/observe/utf8.h"
+#include "middleware/base/utf8.h"
 
 #include <string>
 #include <string_view>
