@@ -4,6 +4,7 @@
 // All functions are pure and thread-safe, and total over any bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,10 +17,25 @@
 namespace understudy {
 
 std::string AsciiLower(std::string_view text);
-bool EqualsIgnoreAsciiCase(std::string_view a, std::string_view b);
+// Inline: names are looked up by it in every message, and most differ in length or first letter.
+inline bool EqualsIgnoreAsciiCase(std::string_view a, std::string_view b) {
+  constexpr auto kLower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && kLower(a[i]) != kLower(b[i])) return false;
+  }
+  return true;
+}
 
 // Without leading and trailing spaces and tabs (RFC 9110 5.6.3 OWS).
-std::string_view TrimOws(std::string_view text);
+inline std::string_view TrimOws(std::string_view text) {
+  const auto is_ows = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_ows(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_ows(text.back())) text.remove_suffix(1);
+  return text;
+}
 
 // Splits at every `separator`; always at least one element.
 std::vector<std::string_view> Split(std::string_view text, char separator);

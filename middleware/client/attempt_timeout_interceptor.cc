@@ -6,7 +6,7 @@ namespace understudy {
 
 Result<http::Response> AttemptTimeoutInterceptor::Intercept(http::Request& request,
                                                             CallContext& context, Next next) {
-  const TimePoint now = runtime_.clock.Now();
+  const TimePoint now = context.Now(runtime_.clock);
   const Deadline total = context.deadline();
   const Duration remaining = total.Remaining(now);
   if (remaining < min_attempt_time_ || remaining == Duration::zero()) {

@@ -24,6 +24,7 @@ class AttemptTimeoutInterceptor final : public Interceptor {
 
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
  private:

@@ -30,15 +30,15 @@ Result<http::Response> BreakerInterceptor::Intercept(http::Request& request, Cal
   CircuitBreaker& breaker = only_ ? *only_ : *held;
   Result<CircuitBreaker::Permit> permit = breaker.TryAcquire();
   if (!permit) {
-    context.Explain(runtime_.clock.Now(), "breaker", "refused: " + permit.error().message);
+    context.Explain(context.Now(runtime_.clock), "breaker", "refused: " + permit.error().message);
     return std::move(permit).error();
   }
   context.set_breaker_state(ToString(permit->state()));
   if (permit->state() == BreakerState::kHalfOpen) {
-    context.Explain(runtime_.clock.Now(), "breaker", "admitted as a probe");
+    context.Explain(context.Now(runtime_.clock), "breaker", "admitted as a probe");
   }
   const bool timed = options_.slow_call > Duration::zero();
-  const TimePoint started = timed ? runtime_.clock.Now() : TimePoint();
+  const TimePoint started = timed ? context.Now(runtime_.clock) : TimePoint();
   Result<http::Response> result = next(request, context);
   context.set_breaker_state({});
   if (result && result->status < 300 && !timed && !context.breaker_sampled()) {
@@ -48,7 +48,8 @@ Result<http::Response> BreakerInterceptor::Intercept(http::Request& request, Cal
   }
   const Outcome outcome = classifier_.Classify(result, runtime_.clock);
   BreakerReport report{.retry_after = outcome.retry_after, .repeated = context.breaker_sampled()};
-  if (timed) report.duration = runtime_.clock.Now() - started;
+  report.ended = context.Now(runtime_.clock);
+  if (timed) report.duration = *report.ended - started;
   permit->Record(outcome.breaker, report);
   context.set_breaker_sampled();
   return result;

@@ -5,17 +5,18 @@ namespace understudy {
 Result<http::Response> BulkheadInterceptor::Intercept(http::Request& request, CallContext& context,
                                                       Next next) {
   Result<Bulkhead::Permit> place = bulkhead_.Acquire(context.deadline(), context.stop());
+  if (!place || place->waited()) context.Waited();
   if (!place) {
     runtime_.events.Publish("bulkhead", {{"operation", context.operation()},
                                          {"decision", "refused"},
                                          {"reason", std::string_view(place.error().reason)}});
-    context.Explain(runtime_.clock.Now(), "bulkhead", "refused: " + place.error().message);
+    context.Explain(context.Now(runtime_.clock), "bulkhead", "refused: " + place.error().message);
     return place.error();
   }
   if (!options_.adaptive) return next(request, context);
-  const TimePoint start = runtime_.clock.Now();
+  const TimePoint start = context.Now(runtime_.clock);
   Result<http::Response> result = next(request, context);
-  const Duration round_trip = runtime_.clock.Now() - start;
+  const Duration round_trip = context.Now(runtime_.clock) - start;
   place->Record(round_trip, classifier_.Classify(result, runtime_.clock).sample);
   return result;
 }

@@ -29,6 +29,7 @@ class BulkheadInterceptor final : public Interceptor {
 
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
   BulkheadSnapshot Snapshot() const { return bulkhead_.Snapshot(); }

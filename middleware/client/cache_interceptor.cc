@@ -35,8 +35,11 @@ std::string Seconds(Duration duration) {
 // Behind what caches between the vendor and us have said (RFC 9211 section 2).
 void AddCacheStatus(http::Response& response, std::string_view parameters) {
   std::string value;
-  for (const std::string_view member : response.headers.GetAll("Cache-Status")) {
-    value.append(member).append(", ");
+  value.reserve(64);
+  if (response.headers.Has("Cache-Status")) {
+    for (const std::string_view member : response.headers.GetAll("Cache-Status")) {
+      value.append(member).append(", ");
+    }
   }
   value.append("understudy; ").append(parameters);
   static_cast<void>(response.headers.Set("Cache-Status", value));  // Made of header values.
@@ -66,6 +69,7 @@ struct CacheInterceptor::Call {
   CacheControl wishes = {};
   ResponseKey key = {};
   std::string flight_key = {};  // Set when it is needed: a hit is quicker without.
+  TimePoint asked = {};         // When this call began, or had last waited for an equal one.
   std::string_view operation = {};
   Deadline deadline = {};  // The caller's own, for waits.
   std::stop_token stop = {};
@@ -85,6 +89,7 @@ struct CacheInterceptor::Landed {
   bool stored = false;
   bool fallback = false;  // Made up by an inner layer.
   bool may_share = false;
+  Moment received = {};
   SelectingFields selecting = {};
   Deadline deadline = {};  // The leader's.
 };
@@ -164,14 +169,14 @@ Result<http::Response> CacheInterceptor::Forward(http::Request& request, CallCon
   Result<http::Response> result = next(request, context);
   for (const http::Url& url : InvalidatedBy(original, result)) {
     Invalidate(url);
-    context.Explain(runtime_.clock.Now(), "cache", "forgot " + std::string(url.path()));
+    context.Explain(context.Now(runtime_.clock), "cache", "forgot " + std::string(url.path()));
   }
   return result;
 }
 
 Result<http::Response> CacheInterceptor::PassBy(http::Request& request, CallContext& context,
                                                 Next next, std::string_view reason) {
-  context.Explain(runtime_.clock.Now(), "cache", "passed by: " + std::string(reason));
+  context.Explain(context.Now(runtime_.clock), "cache", "passed by: " + std::string(reason));
   Result<http::Response> result = next(request, context);
   if (result) AddCacheStatus(*result, "fwd=bypass");
   return result;
@@ -186,7 +191,7 @@ Result<http::Response> CacheInterceptor::Serve(Call& call, CallContext& context,
       const CacheVerdict verdict = Judge(call.wishes, *found.stored, Now());
       if (verdict.use == CacheUse::kStaleWhileRevalidate && !call.wishes.only_if_cached) {
         const TaskStart refresh = StartRevalidation(call, *found.stored, next);
-        context.Explain(runtime_.clock.Now(), "cache",
+        context.Explain(context.Now(runtime_.clock), "cache",
                         "refresh in background: " + std::string(ToString(refresh)));
       }
       if (verdict.use != CacheUse::kValidate) return ServeStored(call, found, verdict, context);
@@ -198,11 +203,12 @@ Result<http::Response> CacheInterceptor::Serve(Call& call, CallContext& context,
                                    ? flights_.EnterAlone(call.key.resource)
                                    : flights_.Enter(call.flight_key, call.key.resource);
     if (entry.leads()) {
-      const auto landed = Lead(call, found, entry, context, next);
-      return Finish(call, found, *landed, false, context);
+      return Finish(call, found, Lead(call, found, entry, context, next), false, context);
     }
     Landed gave_up;
-    switch (flights_.Await(entry, call.deadline, call.stop)) {
+    const FlightGroup::WaitEnd end = flights_.Await(entry, call.deadline, call.stop);
+    context.Waited();
+    switch (end) {
       case FlightGroup::WaitEnd::kLanded: {
         const auto landed = entry.value<Landed>();
         if (IsForWaiter(call, *landed)) return Finish(call, found, *landed, true, context);
@@ -215,14 +221,15 @@ Result<http::Response> CacheInterceptor::Serve(Call& call, CallContext& context,
         gave_up.result = Error{.code = ErrorCode::kDeadlineExceeded,
                                .message = "the deadline passed while waiting for an equal call",
                                .reason = "cache"};
-        return Finish(call, found, gave_up, false, context);
+        return Finish(call, found, std::move(gave_up), false, context);
       case FlightGroup::WaitEnd::kStopped:
         gave_up.result = Error{.code = ErrorCode::kCancelled,
                                .message = "stopped while waiting for an equal call"};
-        return Finish(call, found, gave_up, false, context);
+        return Finish(call, found, std::move(gave_up), false, context);
     }
     // The time spent waiting is the caller's: the inner layers must not count from here again.
     context.TightenDeadline(call.deadline);
+    call.asked = context.Now(runtime_.clock);
   }
 }
 
@@ -237,7 +244,7 @@ Result<http::Response> CacheInterceptor::ServeStored(const Call& call, const Fou
   if (verdict.use == CacheUse::kStaleWhileRevalidate) status += "; detail=stale-while-revalidate";
   AddCacheStatus(response, status);
   const std::string_view result = fresh ? "hit" : "stale";
-  context.Explain(runtime_.clock.Now(), "cache",
+  context.Explain(context.Now(runtime_.clock), "cache",
                   std::string(result) + ", " +
                       (fresh ? "fresh for " + Rough(verdict.ttl) : "since " + Rough(-verdict.ttl)));
   Publish(call.operation, result);
@@ -247,24 +254,24 @@ Result<http::Response> CacheInterceptor::ServeStored(const Call& call, const Fou
 Result<http::Response> CacheInterceptor::OnlyIfCached(const Call& call, CallContext& context) {
   http::Response response{504, {}, {}};
   AddCacheStatus(response, "detail=only-if-cached");
-  context.Explain(runtime_.clock.Now(), "cache", "nothing to serve, and only-if-cached");
+  context.Explain(context.Now(runtime_.clock), "cache", "nothing to serve, and only-if-cached");
   Publish(call.operation, "only-if-cached");
   return response;
 }
 
-Result<http::Response> CacheInterceptor::Finish(const Call& call, const Found& found,
-                                                const Landed& landed, bool shared,
-                                                CallContext& context) {
+Result<http::Response> CacheInterceptor::Finish(const Call& call, const Found& found, Landed landed,
+                                                bool shared, CallContext& context) {
   if (auto stale = StaleInstead(call, landed, context)) return *std::move(stale);
   const std::string_view result = shared ? "shared" : (landed.revalidated ? "revalidated" : "miss");
-  context.Explain(runtime_.clock.Now(), "cache",
-                  std::string(result) + " (" + std::string(found.forward) + ")" +
-                      (landed.stored ? ", stored" : ""));
+  std::string what(result);
+  what.append(" (").append(found.forward).append(")").append(landed.stored ? ", stored" : "");
+  context.Explain(context.Now(runtime_.clock), "cache", std::move(what));
   Publish(call.operation, result);
   if (landed.fallback) context.set_served_by_fallback();
-  if (!landed.result) return landed.result;
-  http::Response response = *landed.result;
-  std::string status = "fwd=" + std::string(found.forward);
+  if (!landed.result) return std::move(landed.result);
+  http::Response response = *std::move(landed.result);
+  std::string status = "fwd=";
+  status.append(found.forward);
   if (landed.forward_status != 0) status += "; fwd-status=" + std::to_string(landed.forward_status);
   if (landed.stored) status += "; stored";
   if (shared) status += "; collapsed";
@@ -293,40 +300,44 @@ std::optional<http::Response> CacheInterceptor::StaleInstead(const Call& call, c
   return response;
 }
 
-std::shared_ptr<const CacheInterceptor::Landed> CacheInterceptor::Lead(const Call& call,
-                                                                       const Found& found,
-                                                                       FlightGroup::Entry& entry,
-                                                                       CallContext& context,
-                                                                       Next next) {
-  auto landed = std::make_shared<Landed>(Fetch(call, found, entry, context, next));
-  landed->deadline = call.deadline;
-  if (landed->result) RememberSharing(call, landed->may_share);
-  const bool abandoned = !landed->result && IsLeadersOwn(landed->result.error());
-  entry.Land(abandoned ? nullptr : landed);
+CacheInterceptor::Landed CacheInterceptor::Lead(const Call& call, const Found& found,
+                                                FlightGroup::Entry& entry, CallContext& context,
+                                                Next next) {
+  Landed landed = Fetch(call, found, entry, context, next);
+  landed.deadline = call.deadline;
+  if (landed.result) RememberSharing(call, landed.may_share, landed.received.steady);
+  const bool abandoned = !landed.result && IsLeadersOwn(landed.result.error());
+  if (abandoned) {
+    entry.Land(nullptr);
+  } else if (!entry.EndIfAlone()) {
+    entry.Land(std::make_shared<const Landed>(landed));
+  }
   return landed;
 }
 
 CacheInterceptor::Landed CacheInterceptor::Fetch(const Call& call, const Found& found,
                                                  FlightGroup::Entry& entry, CallContext& context,
                                                  Next next) {
-  http::Request conditional = call.request;
-  if (found.stored && !IsHead(conditional) && AddValidators(*found.stored, conditional)) {
-    Exchange exchange = Send(std::move(conditional), context, next);
-    if (!exchange.result || exchange.result->status != 304) {
-      return Absorb(call, found, std::move(exchange), entry, context);
-    }
-    if (Confirms(*exchange.result, *found.stored)) return Refresh(call, found, exchange, entry);
-    EraseStored(call, *found.stored);  // The vendor confirms something that we do not have.
+  http::Request request = call.request;
+  const bool conditional =
+      found.stored && !IsHead(request) && AddValidators(*found.stored, request);
+  Exchange exchange = Send(std::move(request), call.asked, context, next);
+  if (!conditional || !exchange.result || exchange.result->status != 304) {
+    return Absorb(call, found, std::move(exchange), entry, context);
   }
-  return Absorb(call, found, Send(call.request, context, next), entry, context);
+  if (Confirms(*exchange.result, *found.stored)) return Refresh(call, found, exchange, entry);
+  EraseStored(call, *found.stored);  // The vendor confirms something that we do not have.
+  return Absorb(call, found, Send(call.request, context.Now(runtime_.clock), context, next), entry,
+                context);
 }
 
-CacheInterceptor::Exchange CacheInterceptor::Send(http::Request request, CallContext& context,
-                                                  Next next) {
+CacheInterceptor::Exchange CacheInterceptor::Send(http::Request request, TimePoint sent,
+                                                  CallContext& context, Next next) {
   Exchange exchange;
-  exchange.sent = Now();
   exchange.result = next(request, context);
-  exchange.received = Now();
+  exchange.received = {context.Now(runtime_.clock), runtime_.clock.SystemNow()};
+  // By the wall clock of now: one that is set meanwhile does not change how long it took.
+  exchange.sent = {sent, exchange.received.wall - (exchange.received.steady - sent)};
   return exchange;
 }
 
@@ -340,6 +351,7 @@ CacheInterceptor::Landed CacheInterceptor::Refresh(const Call& call, const Found
   Landed landed;
   landed.result = fresh->response;
   SetAge(*landed.result, AgeOf(*fresh, exchange.received));
+  landed.received = exchange.received;
   landed.forward_status = 304;
   landed.revalidated = true;
   landed.may_share = MayShare(fresh->response, exchange.received.wall);
@@ -355,13 +367,16 @@ CacheInterceptor::Landed CacheInterceptor::Absorb(const Call& call, const Found&
   Landed landed;
   landed.fallback = context.served_by_fallback();
   landed.may_share = true;
+  landed.received = exchange.received;
   if (exchange.result && !landed.fallback) {
     const http::Response& response = *exchange.result;
-    landed.may_share = MayShare(response, exchange.received.wall);
+    const AnswerVerdict verdict =
+        JudgeAnswer(call.request, call.wishes, response, exchange.received.wall, rules_);
+    landed.may_share = verdict.may_share;
     landed.selecting = SelectingFieldsOf(response.headers, call.request.headers);
     if (IsHead(call.request)) {
       AbsorbHead(call, found, exchange, entry);
-    } else if (ReasonNotToStore(call.request, response).empty()) {
+    } else if (verdict.reason_not_to_store.empty()) {
       landed.stored =
           Store(call,
                 std::make_shared<const StoredResponse>(MakeStored(
@@ -458,15 +473,15 @@ Duration CacheInterceptor::Revalidate(const http::Request& request, const std::s
   if (Judge(call.wishes, *found.stored, Now()).use == CacheUse::kFresh) return Duration::zero();
   FlightGroup::Entry entry = flights_.Enter(call.flight_key, call.key.resource);
   if (!entry.leads()) return Duration::zero();  // Somebody asks already.
-  const auto landed = Lead(call, found, entry, context, next);
-  const bool answered = landed->result && !landed->fallback && Supersedes(landed->result->status);
+  const Landed landed = Lead(call, found, entry, context, next);
+  const bool answered = landed.result && !landed.fallback && Supersedes(landed.result->status);
   Publish(call.operation, answered ? "revalidated" : "failed", true);
   if (answered) return Duration::zero();
   std::optional<Duration> hint;
-  if (landed->result) {
-    hint = ParseRetryAfter(landed->result->headers, runtime_.clock.SystemNow(), kPauseMax);
+  if (landed.result) {
+    hint = ParseRetryAfter(landed.result->headers, runtime_.clock.SystemNow(), kPauseMax);
   } else {
-    hint = landed->result.error().retry_after;
+    hint = landed.result.error().retry_after;
   }
   return std::max(options_.revalidation_pause,
                   std::min(hint.value_or(Duration::zero()), kPauseMax));
@@ -479,17 +494,15 @@ void CacheInterceptor::Invalidate(const http::Url& url) {
 }
 
 bool CacheInterceptor::GoesAlone(const Call& call) {
-  const TimePoint now = runtime_.clock.Now();
   const MutexLock lock(mutex_);
-  return alone_.Holds(call.flight_key, now);
+  return alone_.Holds(call.flight_key, call.asked);
 }
 
-void CacheInterceptor::RememberSharing(const Call& call, bool may_share) {
-  const TimePoint now = runtime_.clock.Now();
+void CacheInterceptor::RememberSharing(const Call& call, bool may_share, TimePoint now) {
   const MutexLock lock(mutex_);
   if (may_share) {
     alone_.Remove(call.flight_key);
-  } else {
+  } else if (!alone_.Holds(call.flight_key, now + kAloneFor / 2)) {  // Else it is known.
     alone_.Add(call.flight_key, SaturatingAdd(now, kAloneFor), now);
   }
 }
@@ -511,9 +524,10 @@ CacheInterceptor::Found CacheInterceptor::Lookup(const Call& call) {
 }
 
 CacheInterceptor::Call CacheInterceptor::MakeCall(const http::Request& request,
-                                                  const CallContext& context) const {
-  const TimePoint now = runtime_.clock.Now();
+                                                  CallContext& context) const {
+  const TimePoint now = context.Now(runtime_.clock);
   Call call{.request = request};
+  call.asked = now;
   call.wishes = ParseRequestCacheControl(request);
   call.key = {ResourceOf(request.url), IdentityOf(request.headers)};
   call.operation = context.operation();
@@ -527,14 +541,20 @@ CacheInterceptor::Call CacheInterceptor::MakeCall(const http::Request& request,
 }
 
 std::string CacheInterceptor::FlightKeyOf(const Call& call) {
-  std::string key(call.request.method.name());
-  key.append("\n").append(call.key.resource);
-  return key.append("\n").append(FingerprintOf(call.request.headers));
+  const std::string fingerprint = FingerprintOf(call.request.headers);
+  const std::string_view method = call.request.method.name();
+  std::string key;
+  key.reserve(method.size() + call.key.resource.size() + fingerprint.size() + 2);
+  key.append(method).append("\n").append(call.key.resource);
+  return key.append("\n").append(fingerprint);
 }
 
 // Neither part can hold a line break.
 std::string CacheInterceptor::ResourceOf(const http::Url& url) const {
-  return options_.partition + "\n" + url.ToString();
+  std::string resource = options_.partition;
+  resource.append("\n");
+  url.AppendTo(resource);
+  return resource;
 }
 
 Moment CacheInterceptor::Now() const {

@@ -96,6 +96,8 @@ class CacheInterceptor final : public Interceptor {
 
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
+  // A store of the application's may take its time.
+  bool MayWait() const override { return options_.store != nullptr; }
   std::string Describe() const override;
 
   // Removes what is stored for `url`, for all identities, e.g. after a webhook has told of a
@@ -108,7 +110,7 @@ class CacheInterceptor final : public Interceptor {
   struct Landed;
   struct Exchange;
 
-  Call MakeCall(const http::Request& request, const CallContext& context) const;
+  Call MakeCall(const http::Request& request, CallContext& context) const;
   static std::string FlightKeyOf(const Call& call);
   std::string ResourceOf(const http::Url& url) const;
   Moment Now() const;
@@ -121,16 +123,16 @@ class CacheInterceptor final : public Interceptor {
   Result<http::Response> ServeStored(const Call& call, const Found& found,
                                      const CacheVerdict& verdict, CallContext& context);
   Result<http::Response> OnlyIfCached(const Call& call, CallContext& context);
-  Result<http::Response> Finish(const Call& call, const Found& found, const Landed& landed,
-                                bool shared, CallContext& context);
+  Result<http::Response> Finish(const Call& call, const Found& found, Landed landed, bool shared,
+                                CallContext& context);
   std::optional<http::Response> StaleInstead(const Call& call, const Landed& landed,
                                              CallContext& context);
 
-  std::shared_ptr<const Landed> Lead(const Call& call, const Found& found,
-                                     FlightGroup::Entry& entry, CallContext& context, Next next);
+  Landed Lead(const Call& call, const Found& found, FlightGroup::Entry& entry, CallContext& context,
+              Next next);
   Landed Fetch(const Call& call, const Found& found, FlightGroup::Entry& entry,
                CallContext& context, Next next);
-  Exchange Send(http::Request request, CallContext& context, Next next);
+  Exchange Send(http::Request request, TimePoint sent, CallContext& context, Next next);
   Landed Refresh(const Call& call, const Found& found, const Exchange& exchange,
                  FlightGroup::Entry& entry);
   Landed Absorb(const Call& call, const Found& found, Exchange exchange, FlightGroup::Entry& entry,
@@ -148,7 +150,7 @@ class CacheInterceptor final : public Interceptor {
                       const std::stop_token& stop);
 
   bool GoesAlone(const Call& call) EXCLUDES(mutex_);
-  void RememberSharing(const Call& call, bool may_share) EXCLUDES(mutex_);
+  void RememberSharing(const Call& call, bool may_share, TimePoint now) EXCLUDES(mutex_);
   void LogStoreError(const Error& error);
   void Publish(std::string_view operation, std::string_view result, bool background = false);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "middleware/base/error.h"
+#include "middleware/runtime/clock.h"
 #include "middleware/runtime/deadline.h"
 
 namespace understudy {
@@ -62,6 +63,16 @@ class CallContext {
   void TightenDeadline(Deadline other) { deadline_ = deadline_.Tightened(other); }
   // For layers that bound only what they wrap: restores what the outer layers set.
   void RestoreDeadline(Deadline outer) { deadline_ = outer; }
+
+  // The monotonic time. Read once for all layers that a call passes without a wait: a reading costs
+  // as much as a whole layer. Who may have waited says so: Waited.
+  TimePoint Now(const Clock& clock) {
+    if (!now_) now_ = clock.Now();
+    return *now_;
+  }
+  // Time has passed since anybody asked. Next says it after the transport, and around every layer
+  // that does not promise to say it itself (Interceptor::MayWait).
+  void Waited() { now_.reset(); }
 
   // 1 during the first attempt; set by retry.
   int attempt() const { return attempt_; }
@@ -119,6 +130,8 @@ class CallContext {
     if (decisions_.size() < kDecisionsMax) decisions_.push_back({at, layer, std::move(what)});
   }
   const std::vector<Decision>& decisions() const { return decisions_; }
+  // At the end of the call.
+  std::vector<Decision> TakeDecisions() { return std::move(decisions_); }
 
  private:
   static constexpr std::size_t kDecisionsMax =
@@ -126,6 +139,7 @@ class CallContext {
 
   CallOptions options_;
   Deadline deadline_;
+  std::optional<TimePoint> now_;
   std::vector<Decision> decisions_;
   std::string_view breaker_state_;
   int attempt_ = 1;

@@ -29,16 +29,16 @@ Result<http::Response> Client::Call(http::Request request, CallOptions options,
                                     CallReport& report) {
   if (!options.response_bytes_max) options.response_bytes_max = defaults_.response_bytes_max;
   CallContext context(std::move(options));
-  const TimePoint started_at = runtime_.clock.Now();
+  const TimePoint started_at = context.Now(runtime_.clock);
   runtime_.events.Publish("call.start", {{"operation", context.operation()},
                                          {"method", request.method.name()},
                                          {"path", request.url.path()}});
   Result<void> allowed = CheckOrigin(request.url);
   Result<http::Response> result = allowed ? Next(layers_, transport_)(request, context)
                                           : Result<http::Response>(std::move(allowed).error());
-  const Duration duration = runtime_.clock.Now() - started_at;
+  const Duration duration = context.Now(runtime_.clock) - started_at;
   PublishEnd(result, context, duration);
-  report = CallReport{context.decisions(), started_at, duration, context.sends(),
+  report = CallReport{context.TakeDecisions(), started_at, duration, context.sends(),
                       context.served_by_fallback()};
   return result;
 }
@@ -123,7 +123,7 @@ Result<void> Client::CheckOrigin(const http::Url& url) const {
   if (url.host().empty())
     return InvalidArgument("the request to " + provider_ + " has no URL; make it with NewRequest");
   // Credentials of this client must not follow a link, e.g. of a pagination, to somebody else.
-  if (!base_url_ || url.origin() == base_url_->origin()) return {};
+  if (!base_url_ || url.HasOriginOf(*base_url_)) return {};
   return InvalidArgument("client " + provider_ + " talks to " + base_url_->origin() + ", not to " +
                          url.origin());
 }

@@ -15,7 +15,7 @@ Result<http::Response> DeadlineInterceptor::Intercept(http::Request& request, Ca
 
 Result<http::Response> DeadlineInterceptor::Run(http::Request& request, CallContext& context,
                                                 Next next) {
-  const TimePoint now = runtime_.clock.Now();
+  const TimePoint now = context.Now(runtime_.clock);
   const CallOptions& options = context.options();
   if (total_) context.TightenDeadline(Deadline::After(now, *total_));
   if (options.timeout) context.TightenDeadline(Deadline::After(now, *options.timeout));
@@ -24,7 +24,7 @@ Result<http::Response> DeadlineInterceptor::Run(http::Request& request, CallCont
   Result<http::Response> result = next(request, context);
   if (!result && result.error().code == ErrorCode::kDeadlineExceeded) {
     Publish(context, "attempt");
-    context.Explain(runtime_.clock.Now(), "deadline", "passed");
+    context.Explain(context.Now(runtime_.clock), "deadline", "passed");
   }
   return result;
 }

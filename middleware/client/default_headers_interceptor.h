@@ -23,6 +23,7 @@ class DefaultHeadersInterceptor final : public Interceptor {
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
   // Names only: a value may be confidential.
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
  private:

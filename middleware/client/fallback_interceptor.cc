@@ -13,8 +13,10 @@ bool IsNoAnswer(const Result<http::Response>& result) {
 
 // Newlines separate: none of the parts can hold one.
 std::string KeyOf(const http::Request& request, const CallContext& context) {
-  std::string key(context.operation());
-  key.append("\n").append(request.method.name()).append("\n").append(request.url.ToString());
+  std::string key;
+  key.reserve(128);
+  key.append(context.operation()).append("\n").append(request.method.name()).append("\n");
+  request.url.AppendTo(key);
   return key;
 }
 
@@ -52,12 +54,13 @@ Result<http::Response> FallbackInterceptor::Intercept(http::Request& request, Ca
                                        {"reason", std::string_view(reason)},
                                        {"served", substitute.has_value()}});
   if (!substitute) {
-    context.Explain(runtime_.clock.Now(), "fallback", "nothing to serve instead of " + reason);
+    context.Explain(context.Now(runtime_.clock), "fallback",
+                    "nothing to serve instead of " + reason);
     return result;
   }
   context.set_served_by_fallback();
   context.Explain(
-      runtime_.clock.Now(), "fallback",
+      context.Now(runtime_.clock), "fallback",
       "served " + std::string(*substitute->headers.Get(kHeader)) + " instead of " + reason);
   return std::move(*substitute);
 }

@@ -45,6 +45,7 @@ class FallbackInterceptor final : public Interceptor {
 
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
  private:

@@ -24,9 +24,12 @@ FlightGroup::~FlightGroup() {
 FlightGroup::Entry FlightGroup::Enter(const std::string& key, const std::string& topic) {
   const MutexLock lock(mutex_);
   const auto found = joinable_.find(key);
-  if (found != joinable_.end()) return Entry(*this, found->second, false);
+  if (found != joinable_.end()) {
+    ++found->second->joined;
+    return Entry(*this, found->second, false);
+  }
   Entry entry = Register(key, topic);
-  joinable_.emplace(key, entry.flight_);
+  joinable_.emplace(entry.flight_->key, entry.flight_);
   return entry;
 }
 
@@ -39,7 +42,8 @@ FlightGroup::Entry FlightGroup::Register(std::string key, const std::string& top
   auto flight = std::make_shared<Flight>();
   flight->key = std::move(key);
   flight->topic = topic;
-  flights_.insert(flight);
+  flight->place = flights_.size();
+  flights_.push_back(flight.get());
   return Entry(*this, std::move(flight), true);
 }
 
@@ -61,7 +65,7 @@ FlightGroup::WaitEnd FlightGroup::Await(const Entry& entry, Deadline deadline,
 
 void FlightGroup::Outdate(const std::string& topic) {
   const MutexLock lock(mutex_);
-  for (const FlightPtr& flight : flights_) {
+  for (Flight* flight : flights_) {
     if (flight->topic != topic) continue;
     flight->outdated = true;
     Forget(*flight);
@@ -78,23 +82,43 @@ void FlightGroup::Forget(const Flight& flight) {
   if (found != joinable_.end() && found->second.get() == &flight) joinable_.erase(found);
 }
 
-void FlightGroup::End(const FlightPtr& flight, std::shared_ptr<const void> value) {
+void FlightGroup::Close(Flight& flight) {
+  flight.done = true;
+  Forget(flight);
+  Flight* const last = flights_.back();
+  flights_[flight.place] = last;
+  last->place = flight.place;
+  flights_.pop_back();
+}
+
+void FlightGroup::End(Flight& flight, std::shared_ptr<const void> value) {
   const MutexLock lock(mutex_);
-  flight->value = std::move(value);
-  flight->done = true;
-  Forget(*flight);
-  flights_.erase(flight);
-  flight->landed.NotifyAll();
+  flight.value = std::move(value);
+  Close(flight);
+  flight.landed.NotifyAll();
+}
+
+bool FlightGroup::EndIfAlone(Flight& flight) {
+  const MutexLock lock(mutex_);
+  if (flight.joined > 0) return false;
+  Close(flight);
+  return true;
 }
 
 void FlightGroup::Entry::Land(std::shared_ptr<const void> value) {
   UNDERSTUDY_CHECK(leads_, "only a leader lands a flight, and only once");
   leads_ = false;
-  group_->End(flight_, std::move(value));
+  group_->End(*flight_, std::move(value));
+}
+
+bool FlightGroup::Entry::EndIfAlone() {
+  UNDERSTUDY_CHECK(leads_, "only a leader ends a flight, and only once");
+  leads_ = !group_->EndIfAlone(*flight_);
+  return !leads_;
 }
 
 FlightGroup::Entry::~Entry() {
-  if (leads_) group_->End(flight_, nullptr);
+  if (leads_) group_->End(*flight_, nullptr);
 }
 
 }  // namespace understudy

@@ -16,12 +16,14 @@
 //   }
 #pragma once
 
-#include <map>
+#include <cstddef>
 #include <memory>
-#include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "middleware/base/error.h"
 #include "middleware/base/mutex.h"
@@ -74,6 +76,8 @@ class FlightGroup {
     std::string key;
     std::string topic;
     CondVar landed{"a shared call"};
+    int joined = 0;         // Callers that have entered besides the leader.
+    std::size_t place = 0;  // In flights_.
     bool done = false;
     bool outdated = false;
     std::shared_ptr<const void> value = {};
@@ -81,14 +85,16 @@ class FlightGroup {
   using FlightPtr = std::shared_ptr<Flight>;
 
   Entry Register(std::string key, const std::string& topic) REQUIRES(mutex_);
-  void End(const FlightPtr& flight, std::shared_ptr<const void> value) EXCLUDES(mutex_);
+  void End(Flight& flight, std::shared_ptr<const void> value) EXCLUDES(mutex_);
+  bool EndIfAlone(Flight& flight) EXCLUDES(mutex_);
+  void Close(Flight& flight) REQUIRES(mutex_);
   void Forget(const Flight& flight) REQUIRES(mutex_);
   bool IsOutdated(const Flight& flight) EXCLUDES(mutex_);
 
   Clock& clock_;
   Mutex mutex_;
-  std::set<FlightPtr> flights_ GUARDED_BY(mutex_);                // All of them.
-  std::map<std::string, FlightPtr> joinable_ GUARDED_BY(mutex_);  // By key.
+  std::vector<Flight*> flights_ GUARDED_BY(mutex_);  // All of them, in no order.
+  std::unordered_map<std::string_view, FlightPtr> joinable_ GUARDED_BY(mutex_);  // By their keys.
 };
 
 // A caller's part in a flight; move-only. A leader's end without Land, also by an exception,
@@ -110,6 +116,8 @@ class FlightGroup::Entry {
 
   // Leader, once: gives `value` to all waiters. Without a value the flight is abandoned.
   void Land(std::shared_ptr<const void> value);
+  // Leader: ends the flight without a value if nobody has joined it. False if somebody has: Land.
+  bool EndIfAlone();
 
   // After Await has returned kLanded: what the leader landed, which must be a T.
   template <typename T>

@@ -37,6 +37,9 @@ class HedgeInterceptor::Race final : public HedgeTimer::Race {
 
   std::stop_token stop() const { return stop_.get_token(); }
 
+  // After Disarm: was a hedge sent?
+  bool hedged() const { return !hedges_.empty(); }
+
   // Sends the next hedge, if the budget allows it.
   bool Fire() override {
     const int number = static_cast<int>(hedges_.size()) + 1;
@@ -166,10 +169,11 @@ Result<http::Response> HedgeInterceptor::Intercept(http::Request& request, CallC
   if (!context.replayable()) return next(request, context);
   Race race(*this, request, context, next);
   const std::stop_token callers_stop = context.ReplaceStop(race.stop());
-  timer_.Arm(race);
+  timer_.Arm(race, context.Now(runtime_.clock));
   Result<http::Response> result = next(request, context);
   timer_.Disarm(race);
   result = race.Decide(std::move(result));
+  if (race.hedged()) context.Waited();
   race.End();
   context.ReplaceStop(callers_stop);
   if (const int won = race.Report(context); won > 0) Publish(context.operation(), "won", won);

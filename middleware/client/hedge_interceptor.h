@@ -55,6 +55,7 @@ class HedgeInterceptor final : public Interceptor {
 
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
  private:

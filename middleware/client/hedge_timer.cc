@@ -12,8 +12,7 @@ HedgeTimer::~HedgeTimer() {
   task_.Join();
 }
 
-void HedgeTimer::Arm(Race& race) {
-  const TimePoint now = runtime_.clock.Now();
+void HedgeTimer::Arm(Race& race, TimePoint now) {
   const MutexLock lock(mutex_);
   Insert(race, now);
   if (race.due_ < wakes_at_) {
@@ -24,8 +23,16 @@ void HedgeTimer::Arm(Race& race) {
 
 void HedgeTimer::Insert(Race& race, TimePoint now) {
   race.due_ = SaturatingAdd(now, after_);
-  race.place_ = races_.insert(races_.end(), &race);
+  if (spare_.empty()) spare_.emplace_back();
+  race.place_ = spare_.begin();
+  *race.place_ = &race;
+  races_.splice(races_.end(), spare_, race.place_);
   race.armed_ = true;
+}
+
+void HedgeTimer::Remove(Race& race) {
+  spare_.splice(spare_.begin(), races_, race.place_);
+  race.armed_ = false;
 }
 
 void HedgeTimer::Disarm(Race& race) {
@@ -35,9 +42,7 @@ void HedgeTimer::Disarm(Race& race) {
         mutex_, changed_, kNever, [&]() REQUIRES(mutex_) { return firing_ != &race; });
     if (!done) firing_ = nullptr;  // A simulation has ended; the race goes, whatever Fire does.
   }
-  if (!race.armed_) return;
-  races_.erase(race.place_);
-  race.armed_ = false;
+  if (race.armed_) Remove(race);
 }
 
 void HedgeTimer::Run(const std::stop_token& stop) {
@@ -57,8 +62,7 @@ void HedgeTimer::Run(const std::stop_token& stop) {
       if (stop.stop_requested()) return;
       if (races_.empty() || races_.front()->due_ > runtime_.clock.Now()) continue;
       due = races_.front();
-      races_.pop_front();
-      due->armed_ = false;
+      Remove(*due);
       firing_ = due;
     }
     FireOne(*due);

@@ -34,8 +34,8 @@ class HedgeTimer {
   HedgeTimer(const HedgeTimer&) = delete;
   HedgeTimer& operator=(const HedgeTimer&) = delete;
 
-  // `race` must live until Disarm has returned.
-  void Arm(Race& race) EXCLUDES(mutex_);
+  // From `now`, which is the time. `race` must live until Disarm has returned.
+  void Arm(Race& race, TimePoint now) EXCLUDES(mutex_);
   // Afterwards Fire is neither running nor ever called again. Blocks only while it runs.
   void Disarm(Race& race) EXCLUDES(mutex_);
 
@@ -43,6 +43,7 @@ class HedgeTimer {
   void Run(const std::stop_token& stop) EXCLUDES(mutex_);
   void FireOne(Race& race) EXCLUDES(mutex_);
   void Insert(Race& race, TimePoint now) REQUIRES(mutex_);
+  void Remove(Race& race) REQUIRES(mutex_);
 
   const Duration after_;
   const Runtime runtime_;
@@ -50,7 +51,8 @@ class HedgeTimer {
   CondVar changed_{"a hedge that becomes due"};
   // In the order of their times, which is that of arming: all wait equally long.
   std::list<Race*> races_ GUARDED_BY(mutex_);
-  Race* firing_ GUARDED_BY(mutex_) = nullptr;       // Whose Fire is running.
+  std::list<Race*> spare_ GUARDED_BY(mutex_);  // Nodes for it: as many as there once were races.
+  Race* firing_ GUARDED_BY(mutex_) = nullptr;  // Whose Fire is running.
   TimePoint wakes_at_ GUARDED_BY(mutex_) = kNever;  // When the thread looks again by itself.
   bool rearmed_ GUARDED_BY(mutex_) = false;
   Task task_;

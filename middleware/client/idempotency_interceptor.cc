@@ -26,7 +26,7 @@ Result<bool> IdempotencyInterceptor::Stamp(http::Request& request, CallContext& 
   }
   if (!generate_ || request.method.IsIdempotent()) return false;
   UNDERSTUDY_RETURN_IF_ERROR(request.headers.Set(header_, runtime_.random.Uuid("idempotency-key")));
-  context.Explain(runtime_.clock.Now(), "idempotency", "generated a key");
+  context.Explain(context.Now(runtime_.clock), "idempotency", "generated a key");
   return true;
 }
 

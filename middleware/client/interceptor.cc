@@ -3,8 +3,14 @@
 namespace understudy {
 
 Result<http::Response> Next::operator()(http::Request& request, CallContext& context) const {
+  if (caller_may_wait_) context.Waited();
   if (!inner_.empty()) {
-    return inner_.front()->Intercept(request, context, Next(inner_.subspan(1), *transport_));
+    Interceptor& layer = *inner_.front();
+    const bool may_wait = layer.MayWait();
+    Result<http::Response> result =
+        layer.Intercept(request, context, Next(inner_.subspan(1), *transport_, may_wait));
+    if (may_wait) context.Waited();
+    return result;
   }
   http::SendOptions options;
   options.deadline = context.deadline();
@@ -16,7 +22,9 @@ Result<http::Response> Next::operator()(http::Request& request, CallContext& con
   options.attempt.attempt = context.attempt();
   options.attempt.breaker_state = context.breaker_state();
   context.CountSend();
-  return transport_->Send(request, options);
+  Result<http::Response> result = transport_->Send(request, options);
+  context.Waited();
+  return result;
 }
 
 }  // namespace understudy

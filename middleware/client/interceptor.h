@@ -35,8 +35,13 @@ class Next {
   Result<http::Response> operator()(http::Request& request, CallContext& context) const;
 
  private:
+  Next(std::span<const std::unique_ptr<Interceptor>> inner, http::Transport& transport,
+       bool caller_may_wait)
+      : inner_(inner), transport_(&transport), caller_may_wait_(caller_may_wait) {}
+
   std::span<const std::unique_ptr<Interceptor>> inner_;
   http::Transport* transport_;
+  bool caller_may_wait_ = true;
 };
 
 // Shared by all calls of a client: stateless, or synchronised inside. Must not throw. A layer that
@@ -47,6 +52,8 @@ class Interceptor {
   virtual ~Interceptor() = default;
   virtual Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                            Next next) = 0;
+  // False for a layer that takes no time worth telling, or tells it with CallContext::Waited.
+  virtual bool MayWait() const { return true; }
   // One line for Client::Describe(): name and settings, no secrets.
   virtual std::string Describe() const = 0;
 };

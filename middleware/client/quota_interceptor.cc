@@ -12,14 +12,16 @@ Result<http::Response> QuotaInterceptor::Intercept(http::Request& request, CallC
   const CallOptions& options = context.options();
   Result<QuotaLimiter::Permit> permit = limiter_->Acquire(
       options.resource, std::max(options.cost, 1), context.deadline(), context.stop());
+  const bool waited = !permit || permit->waited() > Duration::zero();
+  if (waited) context.Waited();
   if (!permit) {
     Report(context, "quota-refused", permit.error().retry_after.value_or(Duration::zero()));
     return std::move(permit).error();
   }
-  if (permit->waited() > Duration::zero()) Report(context, "quota-waited", permit->waited());
+  if (waited) Report(context, "quota-waited", permit->waited());
   Result<http::Response> result = next(request, context);
   if (result) {
-    const RateLimitHint hint = ParseRateLimitHint(*result, runtime_.clock.SystemNow(), *dialect_);
+    const RateLimitHint hint = parser_.Parse(*result, [&] { return runtime_.clock.SystemNow(); });
     if (hint.throttled) {
       Report(context, "throttled", hint.retry_after.value_or(Duration::zero()));
     }
@@ -33,7 +35,7 @@ Result<http::Response> QuotaInterceptor::Intercept(http::Request& request, CallC
 void QuotaInterceptor::Report(CallContext& context, std::string_view decision, Duration wait) {
   runtime_.events.Publish(
       "rate_limit", {{"operation", context.operation()}, {"decision", decision}, {"wait", wait}});
-  context.Explain(runtime_.clock.Now(), "quota",
+  context.Explain(context.Now(runtime_.clock), "quota",
                   std::string(decision) + ", wait " + FormatDuration(wait));
 }
 

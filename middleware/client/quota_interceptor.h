@@ -9,6 +9,7 @@
 #include "middleware/resilience/outcome.h"
 #include "middleware/resilience/quota_limiter.h"
 #include "middleware/resilience/rate_limit_dialect.h"
+#include "middleware/resilience/rate_limit_hint.h"
 #include "middleware/runtime/runtime.h"
 
 namespace understudy {
@@ -25,11 +26,13 @@ class QuotaInterceptor final : public Interceptor {
                    const OutcomeClassifier& classifier, const Runtime& runtime)
       : limiter_(std::move(limiter)),
         dialect_(std::move(dialect)),
+        parser_(*dialect_),
         classifier_(classifier),
         runtime_(runtime) {}
 
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
  private:
@@ -37,6 +40,7 @@ class QuotaInterceptor final : public Interceptor {
 
   const std::shared_ptr<QuotaLimiter> limiter_;
   const std::shared_ptr<const RateLimitDialect> dialect_;
+  const RateLimitHintParser parser_;
   const OutcomeClassifier classifier_;
   const Runtime runtime_;
 };

@@ -10,11 +10,13 @@ Result<http::Response> RateLimitInterceptor::Intercept(http::Request& request, C
                                                        Next next) {
   const int cost = std::max(context.options().cost, 1);
   Result<RateLimiter::Permit> permit = limiter_.Acquire(cost, context.deadline(), context.stop());
+  const bool waited = !permit || permit->waited() > Duration::zero();
+  if (waited) context.Waited();
   if (!permit) {
     Report(context, "refused", permit.error().retry_after.value_or(Duration::zero()));
     return std::move(permit).error();
   }
-  if (permit->waited() > Duration::zero()) Report(context, "waited", permit->waited());
+  if (waited) Report(context, "waited", permit->waited());
   Result<http::Response> result = next(request, context);
   if (!result && classifier_.Classify(result, runtime_.clock).refund_quota) permit->Refund();
   return result;
@@ -23,7 +25,7 @@ Result<http::Response> RateLimitInterceptor::Intercept(http::Request& request, C
 void RateLimitInterceptor::Report(CallContext& context, std::string_view decision, Duration wait) {
   runtime_.events.Publish(
       "rate_limit", {{"operation", context.operation()}, {"decision", decision}, {"wait", wait}});
-  context.Explain(runtime_.clock.Now(), "rate_limit",
+  context.Explain(context.Now(runtime_.clock), "rate_limit",
                   std::string(decision) + ", wait " + FormatDuration(wait));
 }
 

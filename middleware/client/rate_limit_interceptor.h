@@ -28,6 +28,7 @@ class RateLimitInterceptor final : public Interceptor {
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
   // "rate limit: 100 per 1s, burst 10", "rate limit: 100 per 1s, sliding-window".
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
   RateLimiterSnapshot Snapshot() const { return limiter_.Snapshot(); }

@@ -22,9 +22,11 @@ Result<http::Response> RetryInterceptor::Intercept(http::Request& request, CallC
     Result<http::Response> result = next(request, context);
     const RetryDecision decision = Decide(result, context, memory);
     if (!decision.retry) return result;
-    if (!runtime_.clock.SleepUntil(SaturatingAdd(runtime_.clock.Now(), decision.delay),
-                                   context.stop())) {
-      context.Explain(runtime_.clock.Now(), "retry", "stopped while waiting");
+    const TimePoint until = SaturatingAdd(context.Now(runtime_.clock), decision.delay);
+    const bool slept = runtime_.clock.SleepUntil(until, context.stop());
+    context.Waited();
+    if (!slept) {
+      context.Explain(context.Now(runtime_.clock), "retry", "stopped while waiting");
       return CancelledAfter(result);
     }
   }
@@ -32,7 +34,7 @@ Result<http::Response> RetryInterceptor::Intercept(http::Request& request, CallC
 
 RetryDecision RetryInterceptor::Decide(const Result<http::Response>& result, CallContext& context,
                                        RetryMemory& memory) {
-  const TimePoint now = runtime_.clock.Now();
+  const TimePoint now = context.Now(runtime_.clock);
   const Outcome outcome = classifier_.Classify(result, runtime_.clock);
   RetryFacts facts;
   facts.attempt = context.attempt();

@@ -3,21 +3,19 @@
 #include <algorithm>
 
 #include "middleware/base/text.h"
+#include "middleware/http/token.h"
 
 namespace understudy::http {
 namespace {
-
-bool IsTokenChar(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
 
 Result<void> CheckField(std::string_view name, std::string_view value) {
   if (name.empty() || !std::all_of(name.begin(), name.end(), IsTokenChar)) {
     return InvalidArgument("a header name must be a token (letters, digits, - and a few signs)");
   }
-  const bool forbidden = std::any_of(value.begin(), value.end(),
-                                     [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  const bool forbidden = std::any_of(value.begin(), value.end(), [](char c) {
+    // One comparison for nearly all: the three are below the space.
+    return c < ' ' && (c == '\r' || c == '\n' || c == '\0');
+  });
   if (forbidden) {
     return InvalidArgument("the value of header " + std::string(name) +
                            " holds CR, LF or NUL; remove them or encode the value");

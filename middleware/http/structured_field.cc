@@ -4,19 +4,18 @@
 #include <array>
 
 #include "middleware/base/text.h"
+#include "middleware/http/token.h"
 
 namespace understudy::http {
 namespace {
+
+// RFC 9651 3.3.4 has two characters more than a token of HTTP.
+bool IsFieldTokenChar(char c) { return IsTokenChar(c) || c == ':' || c == '/'; }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsAlpha(char c) { return IsLower(c) || (c >= 'A' && c <= 'Z'); }
 bool IsPrintable(char c) { return c >= ' ' && c <= '~'; }
-
-bool IsTokenChar(char c) {
-  return IsDigit(c) || IsAlpha(c) ||
-         std::string_view("!#$%&'*+-.^_`|~:/").find(c) != std::string_view::npos;
-}
 
 bool IsKeyChar(char c) {
   return IsDigit(c) || IsLower(c) || std::string_view("_-.*").find(c) != std::string_view::npos;
@@ -313,7 +312,7 @@ Result<BareItem> Parser::ParseString() {
 }
 
 Result<BareItem> Parser::ParseToken() {
-  return BareItem(StructuredToken{std::string(TakeWhile(IsTokenChar))});
+  return BareItem(StructuredToken{std::string(TakeWhile(IsFieldTokenChar))});
 }
 
 Result<BareItem> Parser::ParseBytes() {

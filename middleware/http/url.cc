@@ -134,10 +134,18 @@ bool Url::IsLoopback() const {
          });
 }
 
-std::string Url::origin() const {
-  std::string text = scheme_;
-  text.append("://").append(host_);
+bool Url::HasOriginOf(const Url& other) const {
+  return port_ == other.port_ && scheme_ == other.scheme_ && host_ == other.host_;
+}
+
+void Url::AppendOriginTo(std::string& text) const {
+  text.append(scheme_).append("://").append(host_);
   if (port_ != DefaultPort(scheme_)) text.append(":").append(std::to_string(port_));
+}
+
+std::string Url::origin() const {
+  std::string text;
+  AppendOriginTo(text);
   return text;
 }
 
@@ -147,7 +155,20 @@ std::string Url::target() const {
   return text;
 }
 
-std::string Url::ToString() const { return origin().append(target()); }
+void Url::AppendTo(std::string& text) const {
+  constexpr std::size_t kSignsMax = 16;  // "://", ":65535", "?"
+  text.reserve(text.size() + scheme_.size() + host_.size() + path_.size() + query_.size() +
+               kSignsMax);
+  AppendOriginTo(text);
+  text.append(path_);
+  if (has_query_) text.append("?").append(query_);
+}
+
+std::string Url::ToString() const {
+  std::string text;
+  AppendTo(text);
+  return text;
+}
 
 void Url::AddQuery(std::string_view name, std::string_view value) {
   if (!query_.empty()) query_.push_back('&');

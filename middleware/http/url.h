@@ -38,9 +38,13 @@ class Url {
   // "https://host" or "http://host:8080": what must stay equal for credentials to be sent along
   // (RFC 6454).
   std::string origin() const;
+  // Are the two origins equal? Cheaper than comparing the texts.
+  bool HasOriginOf(const Url& other) const;
   // "/path?query": the request target.
   std::string target() const;
   std::string ToString() const;
+  // Appends ToString().
+  void AppendTo(std::string& text) const;
 
   // Appends `name=value`, both percent-encoded, to the query.
   void AddQuery(std::string_view name, std::string_view value);
@@ -48,6 +52,8 @@ class Url {
   bool operator==(const Url&) const = default;
 
  private:
+  void AppendOriginTo(std::string& text) const;
+
   std::string scheme_;
   std::string host_;
   std::uint16_t port_ = 0;

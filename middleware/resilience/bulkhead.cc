@@ -63,7 +63,7 @@ Result<Bulkhead::Permit> Bulkhead::Acquire(Deadline deadline, const std::stop_to
   {
     const MutexLock lock(mutex_);
     // A place is only free while nobody waits: a freed one is handed to the first waiter.
-    if (HasPlace()) return TakePlace();
+    if (HasPlace()) return TakePlace(/*waited=*/false);
   }
   return Wait(deadline, stop);
 }
@@ -80,7 +80,7 @@ Result<Bulkhead::Permit> Bulkhead::Wait(Deadline deadline, const std::stop_token
       options_.wait_max ? deadline.Tightened(Deadline::After(now, *options_.wait_max)) : deadline;
 
   const MutexLock lock(mutex_);
-  if (HasPlace()) return TakePlace();  // Freed since Acquire looked.
+  if (HasPlace()) return TakePlace(/*waited=*/true);  // Freed since Acquire looked.
   if (static_cast<int>(queue_.size()) >= options_.queue_max) {
     ++refused_;
     return Refuse(ErrorCode::kOverloaded,
@@ -92,7 +92,7 @@ Result<Bulkhead::Permit> Bulkhead::Wait(Deadline deadline, const std::stop_token
   queue_.push_back(&self);
   clock_.AwaitUntil(mutex_, self.granted_or_stopped, give_up.point(),
                     [&] { return self.in_flight > 0 || stop.stop_requested(); });
-  if (self.in_flight > 0) return Permit(*this, self.in_flight);
+  if (self.in_flight > 0) return Permit(*this, self.in_flight, /*waited=*/true);
   queue_.erase(std::find(queue_.begin(), queue_.end(), &self));
   if (stop.stop_requested())
     return Refuse(ErrorCode::kCancelled, "stopped in the bulkhead's queue", {});

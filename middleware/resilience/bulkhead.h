@@ -65,12 +65,15 @@ class Bulkhead {
   class Permit {
    public:
     Permit(Permit&& other) noexcept
-        : bulkhead_(std::exchange(other.bulkhead_, nullptr)), in_flight_(other.in_flight_) {}
+        : bulkhead_(std::exchange(other.bulkhead_, nullptr)),
+          in_flight_(other.in_flight_),
+          waited_(other.waited_) {}
     Permit& operator=(Permit&& other) noexcept {
       if (this != &other) {
         Release();
         bulkhead_ = std::exchange(other.bulkhead_, nullptr);
         in_flight_ = other.in_flight_;
+        waited_ = other.waited_;
       }
       return *this;
     }
@@ -81,13 +84,18 @@ class Bulkhead {
     // ignored.
     void Record(Duration round_trip, ConcurrencySample sample);
 
+    // Did Acquire not find a free place at once?
+    bool waited() const { return waited_; }
+
    private:
     friend class Bulkhead;
-    Permit(Bulkhead& bulkhead, int in_flight) : bulkhead_(&bulkhead), in_flight_(in_flight) {}
+    Permit(Bulkhead& bulkhead, int in_flight, bool waited)
+        : bulkhead_(&bulkhead), in_flight_(in_flight), waited_(waited) {}
     void Release();
 
     Bulkhead* bulkhead_;
     int in_flight_;  // Calls that ran when it was granted, itself included.
+    bool waited_;
   };
 
   // `options` without problems; aborts otherwise.
@@ -113,7 +121,7 @@ class Bulkhead {
 
   Result<Permit> Wait(Deadline deadline, const std::stop_token& stop) EXCLUDES(mutex_);
   bool HasPlace() const REQUIRES(mutex_) { return in_use_ < limit_->limit(); }
-  Permit TakePlace() REQUIRES(mutex_) { return Permit(*this, ++in_use_); }
+  Permit TakePlace(bool waited) REQUIRES(mutex_) { return Permit(*this, ++in_use_, waited); }
   void GrantPlaces() REQUIRES(mutex_);
   void ReleasePlace() EXCLUDES(mutex_);
   void Learn(Duration round_trip, int in_flight, bool dropped) EXCLUDES(mutex_);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "middleware/base/text.h"
+#include "middleware/http/token.h"
 
 namespace understudy {
 namespace {
@@ -19,13 +20,8 @@ struct Directive {
   bool well_formed = true;  // "max-age =1" and "max-age=\"1\"x" are not.
 };
 
-bool IsTokenChar(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 std::size_t TokenLength(std::string_view text) {
-  const auto* const end = std::find_if_not(text.begin(), text.end(), IsTokenChar);
+  const auto* const end = std::find_if_not(text.begin(), text.end(), http::IsTokenChar);
   return static_cast<std::size_t>(end - text.begin());
 }
 

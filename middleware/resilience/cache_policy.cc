@@ -182,6 +182,33 @@ std::string_view ReasonNotToStore(const http::Response& response, const CacheCon
   return {};
 }
 
+bool MayShare(const http::Response& response, const CacheControl& control, SystemTime received) {
+  if (response.status >= 400) return true;
+  if (!ReasonNotToStore(response, control).empty() || control.no_cache) return false;
+  const Lifetime lifetime = LifetimeOf(response, control, received, CacheRules{});
+  return !(lifetime.given && lifetime.value == Duration::zero());
+}
+
+std::string_view ReasonNotToStore(const http::Request& request, const CacheControl& wishes,
+                                  const http::Response& response, const CacheControl& control) {
+  if (request.method != http::Method::Get()) return "method";
+  if (wishes.no_store) return "no-store in the request";
+  return ReasonNotToStore(response, control);
+}
+
+// Could a stored answer serve anything: fresh, stale by a rule, or by a validation? Most APIs say
+// nothing about caching, and to keep what they answer would only cost.
+bool IsOfUse(const http::Response& response, const CacheControl& control, SystemTime received,
+             const CacheRules& rules) {
+  const auto window = [](std::optional<Duration> said, Duration rule) {
+    return said.value_or(rule) > Duration::zero();
+  };
+  return response.headers.Has("ETag") || response.headers.Has("Last-Modified") ||
+         window(control.stale_while_revalidate, rules.stale_while_revalidate) ||
+         window(control.stale_if_error, rules.stale_if_error) ||
+         LifetimeOf(response, control, received, rules).value > Duration::zero();
+}
+
 // The fields that belong to a connection (3.1), by the standard and as Connection names them.
 void RemoveConnectionFields(http::Headers& headers) {
   for (const std::string& name : NamesIn(headers, "Connection")) headers.Remove(name);
@@ -244,17 +271,25 @@ std::string FingerprintOf(const http::Headers& request) {
 }
 
 std::string_view ReasonNotToStore(const http::Request& request, const http::Response& response) {
-  if (request.method != http::Method::Get()) return "method";
-  if (ParseRequestCacheControl(request).no_store) return "no-store in the request";
-  return ReasonNotToStore(response, ParseCacheControl(response.headers));
+  return ReasonNotToStore(request, ParseRequestCacheControl(request), response,
+                          ParseCacheControl(response.headers));
 }
 
 bool MayShare(const http::Response& response, SystemTime received) {
-  if (response.status >= 400) return true;
+  return MayShare(response, ParseCacheControl(response.headers), received);
+}
+
+AnswerVerdict JudgeAnswer(const http::Request& request, const CacheControl& wishes,
+                          const http::Response& response, SystemTime received,
+                          const CacheRules& rules) {
   const CacheControl control = ParseCacheControl(response.headers);
-  if (!ReasonNotToStore(response, control).empty() || control.no_cache) return false;
-  const Lifetime lifetime = LifetimeOf(response, control, received, CacheRules{});
-  return !(lifetime.given && lifetime.value == Duration::zero());
+  AnswerVerdict verdict;
+  verdict.may_share = MayShare(response, control, received);
+  verdict.reason_not_to_store = ReasonNotToStore(request, wishes, response, control);
+  if (verdict.reason_not_to_store.empty() && !IsOfUse(response, control, received, rules)) {
+    verdict.reason_not_to_store = "of no use later";
+  }
+  return verdict;
 }
 
 SelectingFields SelectingFieldsOf(const http::Headers& response, const http::Headers& request) {

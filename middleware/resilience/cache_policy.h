@@ -71,6 +71,19 @@ std::string FingerprintOf(const http::Headers& request);
 
 // ---- Storing
 
+// What one answer says about its keeping, read once.
+struct AnswerVerdict {
+  // Why not to store it: as ReasonNotToStore, or because it could not be used later (no fresh time,
+  // no validator, no time to serve it stale). Empty: store it.
+  std::string_view reason_not_to_store = {};
+  bool may_share = false;  // As MayShare.
+};
+
+// `wishes` are those of the request, as ParseRequestCacheControl reads them.
+AnswerVerdict JudgeAnswer(const http::Request& request, const CacheControl& wishes,
+                          const http::Response& response, SystemTime received,
+                          const CacheRules& rules);
+
 // Why `response` must not be stored; empty if it may (section 3).
 std::string_view ReasonNotToStore(const http::Request& request, const http::Response& response);
 

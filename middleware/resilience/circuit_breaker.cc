@@ -371,7 +371,7 @@ bool CircuitBreaker::CountSuccess(std::uint64_t tag) {
 
 void CircuitBreaker::RecordSlow(std::uint64_t generation, BreakerOutcome outcome,
                                 const BreakerReport& report) {
-  const TimePoint now = clock_.Now();
+  const TimePoint now = report.ended ? *report.ended : clock_.Now();
   const bool failed = outcome == BreakerOutcome::kFailure;
   const std::optional<SystemTime> failed_at =
       failed ? std::optional(clock_.SystemNow()) : std::nullopt;

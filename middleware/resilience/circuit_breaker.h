@@ -148,7 +148,9 @@ struct BreakerReport {
   // The vendor's hint with a failure: if the breaker opens, it stays open at least that long
   // (bounded by open_for_max).
   std::optional<Duration> retry_after = {};
-  Duration duration{0};   // Of the attempt; needed only if slow_call is set.
+  Duration duration{0};  // Of the attempt; needed only if slow_call is set.
+  // Now, by the breaker's clock, for a caller that has just read it.
+  std::optional<TimePoint> ended = {};
   bool repeated = false;  // Another attempt of the same logical call has been recorded before.
 };
 

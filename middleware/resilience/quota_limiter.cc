@@ -42,6 +42,15 @@ QuotaLimiter::QuotaLimiter(std::string name, const QuotaOptions& options, const 
   UNDERSTUDY_CHECK(FindProblems(options).empty(), "invalid quota options");
 }
 
+// Takes the mutex, so that a request to stop between the predicate and the wait is not lost.
+struct QuotaLimiter::Waker {
+  QuotaLimiter* limiter;
+  void operator()() const {
+    const MutexLock lock(limiter->mutex_);
+    limiter->changed_.NotifyAll();
+  }
+};
+
 // ---- admission ----------------------------------------------------------------------------------
 
 Result<QuotaLimiter::Permit> QuotaLimiter::Acquire(std::string_view scope, int cost,
@@ -51,13 +60,9 @@ Result<QuotaLimiter::Permit> QuotaLimiter::Acquire(std::string_view scope, int c
   const TimePoint latest = std::min(deadline.point(), SaturatingAdd(asked, options_.wait_max));
   // Drawn before it is known to be needed: no draw under the lock.
   Duration jitter{0};
-  bool jittered = false;
-  const std::stop_callback wake(stop, [this] {
-    const MutexLock lock(mutex_);
-    changed_.NotifyAll();
-  });
-  for (;;) {  // Ends: each turn waits until a point of time, all before `latest`.
-    const TimePoint now = clock_.Now();
+  std::optional<std::stop_callback<Waker>> wake;  // Made for who waits: hardly anybody does.
+  // Ends: each turn waits until a point of time, all before `latest`.
+  for (TimePoint now = asked;; now = clock_.Now()) {
     {
       const MutexLock lock(mutex_);
       if (exhausted_) {
@@ -80,7 +85,7 @@ Result<QuotaLimiter::Permit> QuotaLimiter::Acquire(std::string_view scope, int c
       if (waiters_ >= options_.waiters_max) {
         return Refuse({wait->until, "quota-waiters"}, now, scope);
       }
-      if (jittered) {
+      if (wake) {
         ++waiters_;
         const std::uint64_t seen = changes_;
         clock_.AwaitUntil(mutex_, changed_, until, [&]() REQUIRES(mutex_) {
@@ -97,9 +102,9 @@ Result<QuotaLimiter::Permit> QuotaLimiter::Acquire(std::string_view scope, int c
                    {},
                    {}};
     }
-    if (!jittered) {
+    if (!wake) {
       jitter = random_.Between("quota/reset", Duration::zero(), options_.reset_jitter);
-      jittered = true;
+      wake.emplace(stop, Waker{this});
     }
   }
 }
@@ -191,7 +196,7 @@ void QuotaLimiter::EndPermit(const Permit& permit, const RateLimitHint* hint, bo
   }
   if (hint != nullptr) Merge(scope, permit, *hint, now);
   ++changes_;
-  changed_.NotifyAll();
+  if (waiters_ > 0) changed_.NotifyAll();
 }
 
 void QuotaLimiter::Merge(Scope& scope, const Permit& permit, const RateLimitHint& hint,

@@ -131,6 +131,7 @@ class QuotaLimiter {
   const QuotaOptions& options() const { return options_; }
 
  private:
+  struct Waker;
   struct Quota {
     std::optional<std::int64_t> limit;
     std::int64_t remaining = 0;  // As the vendor said, less what was spent without an answer.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -48,6 +50,17 @@ std::string CleanName(std::string_view text) {
 
 // Every header name that the dialect knows, some of them empty.
 template <typename F>
+void ForEachNameOf(const QuotaHeaders& quota, F f) {
+  f(quota.limit);
+  f(quota.remaining);
+  f(quota.reset);
+  f(quota.used);
+  f(quota.reset_after);
+  f(quota.window_ms);
+  f(quota.name_header);
+}
+
+template <typename F>
 void ForEachName(const RateLimitDialect& dialect, F f) {
   f(kRetryAfter);
   f(kRetryAfterMs);
@@ -55,15 +68,7 @@ void ForEachName(const RateLimitDialect& dialect, F f) {
     f(kRateLimit);
     f(kRateLimitPolicy);
   }
-  for (const QuotaHeaders& quota : dialect.quotas) {
-    f(quota.limit);
-    f(quota.remaining);
-    f(quota.reset);
-    f(quota.used);
-    f(quota.reset_after);
-    f(quota.window_ms);
-    f(quota.name_header);
-  }
+  for (const QuotaHeaders& quota : dialect.quotas) ForEachNameOf(quota, f);
   for (const UsageHeader& usage : dialect.usages) f(usage.header);
   for (const std::string& name : dialect.should_retry_headers) f(name);
   for (const HeaderValue& field : dialect.global_when) f(field.header);
@@ -82,41 +87,90 @@ std::uint32_t ShortHash(std::string_view name) {
   return sum & 1023U;
 }
 
-// A set of hashes, so that an answer without a hint is done with a few operations per field.
-class HashSet {
+// A bit for a name among 64: two names may share one.
+std::uint64_t BitOf(std::uint32_t hash) { return std::uint64_t{1} << (hash % 64); }
+
+}  // namespace
+
+namespace internal {
+
+// The names of a dialect, in the order of their hashes, so that a field that is none of them is
+// passed over with one look.
+class KnownNames {
  public:
-  void Add(std::uint32_t hash) { words_[hash / 64] |= std::uint64_t{1} << (hash % 64); }
-  bool Has(std::uint32_t hash) const { return (words_[hash / 64] >> (hash % 64) & 1U) != 0; }
+  explicit KnownNames(const RateLimitDialect& dialect) {
+    ForEachName(dialect, [&](std::string_view name) {
+      if (!name.empty()) names_.push_back({ShortHash(name), name});
+    });
+    std::sort(names_.begin(), names_.end());
+    names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
+    for (const Name& name : names_) known_[name.hash / 64] |= BitOf(name.hash);
+    for (const QuotaHeaders& quota : dialect.quotas) {
+      std::uint64_t bits = 0;
+      ForEachNameOf(quota, [&](std::string_view name) {
+        if (!name.empty()) bits |= BitOf(ShortHash(name));
+      });
+      quota_bits_.push_back(bits);
+    }
+  }
+
+  bool Has(std::string_view name, std::uint32_t hash) const {
+    if ((known_[hash / 64] & BitOf(hash)) == 0) return false;
+    auto place = std::lower_bound(names_.begin(), names_.end(), Name{hash, {}});
+    for (; place != names_.end() && place->hash == hash; ++place) {
+      if (EqualsIgnoreAsciiCase(place->text, name)) return true;
+    }
+    return false;
+  }
+
+  // May one of the fields with these bits belong to the dialect's quota of that index?
+  bool MayBelong(std::size_t quota, std::uint64_t field_bits) const {
+    return (quota_bits_[quota] & field_bits) != 0;
+  }
 
  private:
-  std::array<std::uint64_t, 16> words_ = {};
+  struct Name {
+    std::uint32_t hash = 0;
+    std::string_view text = {};
+    auto operator<=>(const Name&) const = default;  // NOLINT(modernize-use-nullptr)
+  };
+
+  std::vector<Name> names_;
+  std::array<std::uint64_t, 16> known_ = {};
+  std::vector<std::uint64_t> quota_bits_;
 };
+
+}  // namespace internal
+
+namespace {
+
+using internal::KnownNames;
 
 // The fields of an answer that the dialect knows. Views into the answer.
 class KnownFields {
  public:
-  KnownFields(const http::Headers& headers, const RateLimitDialect& dialect) {
-    HashSet known;
-    ForEachName(dialect, [&](std::string_view name) { known.Add(ShortHash(name)); });
+  KnownFields(const http::Headers& headers, const RateLimitDialect& dialect,
+              const KnownNames& names)
+      : names_(names) {
     for (const http::Headers::Entry& field : headers) {
       const std::uint32_t hash = ShortHash(field.first);
-      const bool is_known = known.Has(hash) && IsName(field.first, hash, dialect);
-      if (!is_known && !HasPrefix(field.first, dialect)) continue;
+      if (!names.Has(field.first, hash) && !HasPrefix(field.first, dialect)) continue;
       if (fields_.empty()) fields_.reserve(8);
-      fields_.push_back({hash, &field});
+      fields_.push_back(&field);
+      bits_ |= BitOf(hash);
     }
   }
 
+  // May there be one that belongs to the dialect's quota of that index?
+  bool MayHaveQuota(std::size_t quota) const { return names_.MayBelong(quota, bits_); }
   bool empty() const { return fields_.empty(); }
 
   // An empty name has no lines.
   template <typename F>
   void ForEachLine(std::string_view name, F f) const {
     if (name.empty()) return;
-    const std::uint32_t hash = ShortHash(name);
-    for (const Field& field : fields_) {
-      if (field.hash == hash && EqualsIgnoreAsciiCase(field.entry->first, name))
-        f(std::string_view(field.entry->second));
+    for (const http::Headers::Entry* field : fields_) {
+      if (EqualsIgnoreAsciiCase(field->first, name)) f(std::string_view(field->second));
     }
   }
 
@@ -133,33 +187,22 @@ class KnownFields {
   // Calls f(rest of the name, value).
   template <typename F>
   void ForEachWithPrefix(std::string_view prefix, F f) const {
-    for (const auto& [hash, entry] : fields_) {
-      if (StartsWithIgnoreCase(entry->first, prefix))
-        f(std::string_view(entry->first).substr(prefix.size()), std::string_view(entry->second));
+    for (const http::Headers::Entry* field : fields_) {
+      if (StartsWithIgnoreCase(field->first, prefix))
+        f(std::string_view(field->first).substr(prefix.size()), std::string_view(field->second));
     }
   }
 
  private:
-  struct Field {
-    std::uint32_t hash;
-    const http::Headers::Entry* entry;
-  };
-
-  static bool IsName(std::string_view name, std::uint32_t hash, const RateLimitDialect& dialect) {
-    bool found = false;
-    ForEachName(dialect, [&](std::string_view known) {
-      found = found || (ShortHash(known) == hash && EqualsIgnoreAsciiCase(known, name));
-    });
-    return found;
-  }
-
   static bool HasPrefix(std::string_view name, const RateLimitDialect& dialect) {
     return std::any_of(
         dialect.parameters.begin(), dialect.parameters.end(),
         [&](const ParameterHeaders& family) { return StartsWithIgnoreCase(name, family.prefix); });
   }
 
-  std::vector<Field> fields_;
+  const KnownNames& names_;
+  std::vector<const http::Headers::Entry*> fields_;
+  std::uint64_t bits_ = 0;
 };
 
 // "12/40": used and limit.
@@ -343,19 +386,25 @@ bool WantsBody(const http::Response& response, const RateLimitDialect& dialect) 
                                       });
 }
 
+// What a clock can show: differences to dates and sums with the cap do not overflow.
+SystemTime Plausible(SystemTime now) {
+  constexpr auto kMin = SystemTime(std::chrono::sys_days(std::chrono::year(1970) / 1 / 1));
+  constexpr auto kMax = SystemTime(std::chrono::sys_days(std::chrono::year(2200) / 1 / 1));
+  return std::clamp(now, kMin, kMax);
+}
+
 // Reads one answer, once.
 class HintReader {
  public:
-  HintReader(const http::Response& response, const KnownFields& fields, SystemTime now,
-             const RateLimitDialect& dialect)
-      : response_(response), fields_(fields), dialect_(dialect), now_(now), answered_at_(now) {
-    const std::optional<std::string_view> date = response.headers.Get("Date");
-    if (date) answered_at_ = http::ParseHttpDate(*date, now).value_or(now);
-  }
+  HintReader(const http::Response& response, const KnownFields& fields,
+             FunctionRef<SystemTime()> now, const RateLimitDialect& dialect)
+      : response_(response), fields_(fields), dialect_(dialect), read_now_(now) {}
 
   RateLimitHint Read(bool with_body) {
     if (dialect_.ietf_fields) ReadRateLimitField();
-    for (const QuotaHeaders& quota : dialect_.quotas) ReadQuota(quota);
+    for (std::size_t i = 0; i < dialect_.quotas.size(); ++i) {
+      if (fields_.MayHaveQuota(i)) ReadQuota(dialect_.quotas[i]);
+    }
     for (const UsageHeader& usage : dialect_.usages) ReadUsage(usage);
     for (const ParameterHeaders& family : dialect_.parameters) ReadParameters(family);
     if (dialect_.ietf_fields) ReadPolicyField();
@@ -368,11 +417,15 @@ class HintReader {
   }
 
  private:
+  // Both are read when they are first needed, which is seldom.
+  SystemTime Now();
+  SystemTime AnsweredAt();  // By the vendor's clock if it is known.
+
   void ReadRateLimitField();
   void ReadPolicyField();
   void ReadQuota(const QuotaHeaders& names);
   void ReadLimit(const QuotaHeaders& names, QuotaReport& report);
-  std::optional<Duration> ReadReset(const QuotaHeaders& names) const;
+  std::optional<Duration> ReadReset(const QuotaHeaders& names);
   void ReadUsage(const UsageHeader& usage);
   void ReadParameters(const ParameterHeaders& family);
   void ReadBody();
@@ -381,19 +434,33 @@ class HintReader {
   void Decide();
   bool IsRefusalForRate(bool has_retry_after) const;
   bool HasUsedUpQuota() const;
-  std::optional<Duration> ReadRetryAfter() const;
+  std::optional<Duration> ReadRetryAfter();
   std::optional<Duration> WaitForQuota() const;
   std::optional<Duration> ReasonWait() const;
 
   const http::Response& response_;
   const KnownFields& fields_;
   const RateLimitDialect& dialect_;
-  const SystemTime now_;
-  SystemTime answered_at_;  // By the vendor's clock if it is known.
+  const FunctionRef<SystemTime()> read_now_;
+  std::optional<SystemTime> now_;
+  std::optional<SystemTime> answered_at_;
   Quotas quotas_;
   BodyHints body_;
   RateLimitHint hint_;
 };
+
+SystemTime HintReader::Now() {
+  if (!now_) now_ = Plausible(read_now_());
+  return *now_;
+}
+
+SystemTime HintReader::AnsweredAt() {
+  if (!answered_at_) {
+    const std::optional<std::string_view> date = response_.headers.Get("Date");
+    answered_at_ = date ? http::ParseHttpDate(*date, Now()).value_or(Now()) : Now();
+  }
+  return *answered_at_;
+}
 
 // Drafts 08 to 10: `"default";r=50;t=30`. Draft 07: `limit=100, remaining=50, reset=5`.
 void HintReader::ReadRateLimitField() {
@@ -455,14 +522,14 @@ void HintReader::ReadLimit(const QuotaHeaders& names, QuotaReport& report) {
   });
 }
 
-std::optional<Duration> HintReader::ReadReset(const QuotaHeaders& names) const {
+std::optional<Duration> HintReader::ReadReset(const QuotaHeaders& names) {
   std::optional<Duration> reset;
   fields_.ForEachLine(names.reset_after, [&](std::string_view text) {
     KeepLonger(reset, ParseDelay(text, seconds(1)));
   });
   if (reset) return reset;
   fields_.ForEachLine(names.reset, [&](std::string_view text) {
-    KeepLonger(reset, ParseReset(text, names.reset_form, answered_at_));
+    KeepLonger(reset, ParseReset(text, names.reset_form, [this] { return AnsweredAt(); }));
   });
   return reset;
 }
@@ -518,13 +585,14 @@ void HintReader::ReadParameters(const ParameterHeaders& family) {
     if (const auto remaining = ParameterOf(text, family.remaining_key))
       report.remaining = ParseRemaining(*remaining);
     if (const auto reset = ParameterOf(text, family.reset_key))
-      report.reset_after = ParseReset(*reset, ResetForm::kDeltaSeconds, answered_at_);
+      report.reset_after =
+          ParseReset(*reset, ResetForm::kDeltaSeconds, [this] { return AnsweredAt(); });
     quotas_.Add(std::move(report), {});
   });
 }
 
 void HintReader::ReadBody() {
-  body_ = ReadBodyHints(response_.body, dialect_, answered_at_);
+  body_ = ReadBodyHints(response_.body, dialect_, AnsweredAt());
   if (body_.cost) quotas_.Add(*body_.cost, {});
   for (const std::string& name : body_.used_up) quotas_.MarkUsedUp(CleanName(name));
 }
@@ -550,9 +618,9 @@ void HintReader::ReadShouldRetry() {
   }
 }
 
-std::optional<Duration> HintReader::ReadRetryAfter() const {
+std::optional<Duration> HintReader::ReadRetryAfter() {
   if (!fields_.Has(kRetryAfter) && !fields_.Has(kRetryAfterMs)) return std::nullopt;
-  std::optional<Duration> longest = ParseRetryAfter(response_.headers, now_);
+  std::optional<Duration> longest = ParseRetryAfter(response_.headers, Now());
   if (!dialect_.fractional_retry_after) return longest;
   fields_.ForEachLine(kRetryAfter, [&](std::string_view text) {
     KeepLonger(longest, ParseDelay(text, seconds(1)));
@@ -609,21 +677,24 @@ void HintReader::Decide() {
   if (hint_.throttled && !hint_.retry_after && !hint_.permanent) hint_.retry_after = WaitForQuota();
 }
 
-// What a clock can show: differences to dates and sums with the cap do not overflow.
-SystemTime Plausible(SystemTime now) {
-  constexpr auto kMin = SystemTime(std::chrono::sys_days(std::chrono::year(1970) / 1 / 1));
-  constexpr auto kMax = SystemTime(std::chrono::sys_days(std::chrono::year(2200) / 1 / 1));
-  return std::clamp(now, kMin, kMax);
-}
-
 }  // namespace
+
+RateLimitHintParser::RateLimitHintParser(const RateLimitDialect& dialect)
+    : dialect_(dialect), names_(std::make_unique<internal::KnownNames>(dialect)) {}
+
+RateLimitHintParser::~RateLimitHintParser() = default;
+
+RateLimitHint RateLimitHintParser::Parse(const http::Response& response,
+                                         FunctionRef<SystemTime()> now) const {
+  const KnownFields fields(response.headers, dialect_, *names_);
+  const bool with_body = WantsBody(response, dialect_);
+  if (fields.empty() && !with_body && response.status < 400) return {};
+  return HintReader(response, fields, now, dialect_).Read(with_body);
+}
 
 RateLimitHint ParseRateLimitHint(const http::Response& response, SystemTime now,
                                  const RateLimitDialect& dialect) {
-  const KnownFields fields(response.headers, dialect);
-  const bool with_body = WantsBody(response, dialect);
-  if (fields.empty() && !with_body && response.status < 400) return {};
-  return HintReader(response, fields, Plausible(now), dialect).Read(with_body);
+  return RateLimitHintParser(dialect).Parse(response, [now] { return now; });
 }
 
 }  // namespace understudy

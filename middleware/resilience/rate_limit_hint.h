@@ -11,10 +11,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "middleware/base/function_ref.h"
 #include "middleware/base/time.h"
 #include "middleware/http/response.h"
 #include "middleware/resilience/rate_limit_dialect.h"
@@ -82,5 +84,30 @@ struct RateLimitHint {
 // Pure, thread-safe. A 2xx with nothing of interest does not allocate.
 RateLimitHint ParseRateLimitHint(const http::Response& response, SystemTime now,
                                  const RateLimitDialect& dialect);
+
+namespace internal {
+class KnownNames;
+}  // namespace internal
+
+// The same for many answers of one vendor: what can be prepared from the dialect is.
+//
+//   const RateLimitHintParser parser(dialect);
+//   const RateLimitHint hint = parser.Parse(response, [&] { return clock.SystemNow(); });
+//
+// Immutable and thread-safe. `dialect` is borrowed.
+class RateLimitHintParser {
+ public:
+  explicit RateLimitHintParser(const RateLimitDialect& dialect);
+  ~RateLimitHintParser();
+  RateLimitHintParser(const RateLimitHintParser&) = delete;
+  RateLimitHintParser& operator=(const RateLimitHintParser&) = delete;
+
+  // `now` is called at most once, and only if something in the answer is compared with it.
+  RateLimitHint Parse(const http::Response& response, FunctionRef<SystemTime()> now) const;
+
+ private:
+  const RateLimitDialect& dialect_;
+  const std::unique_ptr<const internal::KnownNames> names_;
+};
 
 }  // namespace understudy

@@ -179,6 +179,23 @@ constexpr std::array<GoUnit, 9> kGoUnits = {{{"ns", std::chrono::nanoseconds(1)}
                                              {"h", std::chrono::hours(1)},
                                              {"d", std::chrono::hours(24)}}};
 
+// Nothing but digits, at most 15 of them: nearly every number of a vendor.
+std::optional<std::int64_t> ParseDigits(std::string_view text, std::size_t digits_max) {
+  if (text.empty() || text.size() > digits_max) return std::nullopt;
+  std::int64_t count = 0;
+  for (const char c : text) {
+    if (!IsDigit(c)) return std::nullopt;
+    count = count * 10 + (c - '0');
+  }
+  return count;
+}
+
+// Digits that are seconds whatever the time is: far fewer than a year's, and no epoch.
+std::optional<Duration> ParseShortDelay(std::string_view text) {
+  const std::optional<std::int64_t> count = ParseDigits(TrimOws(text), 7);
+  return count ? std::optional<Duration>(seconds(*count)) : std::nullopt;
+}
+
 std::optional<Duration> UntilTimestamp(std::string_view text, SystemTime answered_at) {
   const std::optional<SystemTime> until = ParseTimestamp(text);
   return until ? std::optional(DelayUntil(*until, answered_at)) : std::nullopt;
@@ -196,6 +213,7 @@ std::optional<Duration> UntilAnyShape(std::string_view text, SystemTime answered
 }  // namespace
 
 std::optional<std::int64_t> ParseQuotaCount(std::string_view text) {
+  if (const auto count = ParseDigits(text, 15)) return count;  // Below kQuotaCountMax.
   const std::optional<Decimal> number = ParseDecimal(text);
   return number ? std::optional(std::min(number->whole, kQuotaCountMax)) : std::nullopt;
 }
@@ -250,6 +268,13 @@ Duration DelayUntil(SystemTime until, SystemTime answered_at) {
   const bool has_room = answered_at <= SystemTime::max() - kRetryAfterCap;
   if (has_room && until >= answered_at + kRetryAfterCap) return kRetryAfterCap;
   return until - answered_at;
+}
+
+std::optional<Duration> ParseReset(std::string_view text, ResetForm form,
+                                   FunctionRef<SystemTime()> answered_at) {
+  const bool may_be_delay = form == ResetForm::kAuto || form == ResetForm::kDeltaSeconds;
+  const std::optional<Duration> delay = may_be_delay ? ParseShortDelay(text) : std::nullopt;
+  return delay ? delay : ParseReset(text, form, answered_at());
 }
 
 std::optional<Duration> ParseReset(std::string_view text, ResetForm form, SystemTime answered_at) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string_view>
 
+#include "middleware/base/function_ref.h"
 #include "middleware/base/time.h"
 
 namespace understudy {
@@ -58,6 +59,9 @@ std::optional<Duration> ParseGoDuration(std::string_view text);
 // a delay at another (reference vendors 2.1), and to read an epoch as a delay would mean to wait
 // for ever.
 std::optional<Duration> ParseReset(std::string_view text, ResetForm form, SystemTime answered_at);
+// The same; `answered_at` is only called if it matters: not for the seconds of a few months.
+std::optional<Duration> ParseReset(std::string_view text, ResetForm form,
+                                   FunctionRef<SystemTime()> answered_at);
 
 // `until` as seen from `answered_at`: never negative, at most kRetryAfterCap, no overflow.
 Duration DelayUntil(SystemTime until, SystemTime answered_at);
