@@ -87,6 +87,23 @@ Result<std::uint64_t> FencedTokenStore::Save(std::string_view key, const TokenSe
   return inner_.Save(key, tokens, expected_version);
 }
 
+Result<std::vector<std::string>> FencedTokenStore::Keys(std::string_view after, std::size_t limit) {
+  if (life_->over()) return Crashed();
+  return inner_.Keys(after, limit);
+}
+
+Result<LeaseAnswer> FencedTokenStore::AcquireRefreshLease(std::string_view key,
+                                                          std::string_view owner, SystemTime now,
+                                                          Duration ttl) {
+  if (life_->over()) return Crashed();
+  return inner_.AcquireRefreshLease(key, owner, now, ttl);
+}
+
+Result<void> FencedTokenStore::ReleaseRefreshLease(const RefreshLease& lease) {
+  if (life_->over()) return Crashed();
+  return inner_.ReleaseRefreshLease(lease);
+}
+
 Result<http::Response> FencedTransport::Send(const http::Request& request,
                                              const http::SendOptions& options) {
   if (life_->over()) return Crashed();

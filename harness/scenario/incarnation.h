@@ -74,6 +74,10 @@ class FencedTokenStore final : public TokenStore {
   Result<std::optional<TokenSet>> Load(std::string_view key) override;
   Result<std::uint64_t> Save(std::string_view key, const TokenSet& tokens,
                              std::uint64_t expected_version) override;
+  Result<std::vector<std::string>> Keys(std::string_view after, std::size_t limit) override;
+  Result<LeaseAnswer> AcquireRefreshLease(std::string_view key, std::string_view owner,
+                                          SystemTime now, Duration ttl) override;
+  Result<void> ReleaseRefreshLease(const RefreshLease& lease) override;
 
  private:
   TokenStore& inner_;

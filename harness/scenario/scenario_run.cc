@@ -246,6 +246,12 @@ Result<void> Session::SetUpWebhooks() {
         return InvalidArgument("webhook \"" + webhook.id + "\": there is no signature scheme \"" +
                                webhook.scheme + "\"");
       }
+      // What cannot be signed from secret and body alone would be sent unsigned.
+      const auto scheme = FindScheme(webhook.scheme);
+      if (scheme && (scheme->needs_url() || scheme->algorithm == SignatureAlgorithm::kRsaSha256)) {
+        return InvalidArgument("webhook \"" + webhook.id + "\": scheme \"" + webhook.scheme +
+                               "\" signs the URL or needs a certificate; scenarios have neither");
+      }
       const ReceiverResolver resolve = [this, id = webhook.id](std::string_view) {
         return http::Url::Parse(application_origin_ + "/webhooks/" + id);
       };

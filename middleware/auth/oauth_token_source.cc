@@ -1,149 +1,37 @@
 #include "middleware/auth/oauth_token_source.h"
 
-#include <algorithm>
 #include <array>
-#include <cstdint>
-#include <optional>
 #include <string_view>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
-#include "middleware/auth/credential_text.h"
-#include "middleware/base/text.h"
-#include "middleware/http/date.h"
-
 namespace understudy {
-namespace {
-
-using Json = nlohmann::json;
-
-// Longer promises and longer pauses than these are mistakes of the vendor; they also must not
-// overflow.
-constexpr std::int64_t kLifetimeMaxSeconds = std::int64_t{10} * 365 * 24 * 3600;
-constexpr std::int64_t kRetryAfterMaxSeconds = std::int64_t{24} * 3600;
-
-// Vendors that refuse a dead refresh token under another name than RFC 6749's (reference
-// vendors 3.2).
-constexpr std::array<std::string_view, 3> kDeadGrantCodes = {"invalid_grant", "bad_refresh_token",
-                                                             "invalid_refresh_token"};
-
-Error ProtocolError(std::string message, std::string reason) {
-  return Error{.code = ErrorCode::kProtocol,
-               .message = "token endpoint: " + std::move(message),
-               .delivery = Delivery::kAnswered,
-               .origin = Origin::kRemote,
-               .reason = std::move(reason)};
-}
-
-// Printable ASCII of bounded length; everything else becomes '?'.
-std::string Sanitised(std::string_view text, std::size_t length_max) {
-  std::string clean(text.substr(0, length_max));
-  std::replace_if(
-      clean.begin(), clean.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
-  return clean;
-}
-
-std::optional<std::string> StringMember(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_string()) return std::nullopt;
-  return found->get<std::string>();
-}
-
-// The answer as a JSON object; a null value if it is none.
-Json ParseObject(const std::string& body) {
-  Json parsed = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  return parsed.is_object() ? parsed : Json();
-}
-
-// "3600" or "3600.5"; negative for anything else.
-double ParseSecondsText(std::string_view text) {
-  const std::size_t dot = text.find('.');
-  const auto whole = ParseUnsigned(text.substr(0, dot));
-  if (!whole) return -1;
-  if (dot != std::string_view::npos && !ParseUnsigned(text.substr(dot + 1))) return -1;
-  return static_cast<double>(*whole);
-}
-
-// Seconds; nullopt inside if the vendor did not say.
-Result<std::optional<std::int64_t>> ParseExpiresIn(const Json& answer) {
-  const auto found = answer.find("expires_in");
-  if (found == answer.end() || found->is_null()) return std::optional<std::int64_t>();
-  double seconds = -1;
-  if (found->is_number()) {
-    seconds = found->get<double>();
-  } else if (found->is_string()) {
-    seconds = ParseSecondsText(TrimOws(found->get_ref<const std::string&>()));
-  }
-  if (!(seconds >= 0)) return ProtocolError("expires_in is not a number of seconds", "expires-in");
-  const double bounded = std::min(seconds, static_cast<double>(kLifetimeMaxSeconds));
-  return std::optional(static_cast<std::int64_t>(bounded));
-}
-
-Result<TokenSet> ParseTokens(const Json& answer, SystemTime sent_at) {
-  const auto access = StringMember(answer, "access_token");
-  if (!access || !IsVisibleAscii(*access)) {
-    return ProtocolError("access_token is missing or not visible ASCII", "access-token");
-  }
-  const auto type = StringMember(answer, "token_type");
-  if (!type || !EqualsIgnoreAsciiCase(*type, "Bearer")) {
-    return ProtocolError("token_type is not Bearer", "token-type");
-  }
-  UNDERSTUDY_ASSIGN_OR_RETURN(const auto expires_in, ParseExpiresIn(answer));
-  TokenSet tokens;
-  tokens.access_token = Secret(*access);
-  tokens.refresh_token = Secret(StringMember(answer, "refresh_token").value_or(""));
-  tokens.issued_at = sent_at;
-  if (expires_in) tokens.expires_at = sent_at + std::chrono::seconds(*expires_in);
-  tokens.scope = StringMember(answer, "scope").value_or("");
-  return tokens;
-}
-
-// RFC 9110 section 10.2.3: seconds or a date; bounded.
-std::optional<Duration> RetryAfter(const http::Response& response, SystemTime now) {
-  const auto header = response.headers.Get("Retry-After");
-  if (!header) return std::nullopt;
-  const Duration longest = std::chrono::seconds(kRetryAfterMaxSeconds);
-  if (const auto seconds = ParseUnsigned(*header)) {
-    if (*seconds >= static_cast<std::uint64_t>(kRetryAfterMaxSeconds)) return longest;
-    return std::chrono::seconds(static_cast<std::int64_t>(*seconds));
-  }
-  const auto date = http::ParseHttpDate(*header, now);
-  if (!date) return std::nullopt;
-  return std::clamp(Duration(*date - now), Duration::zero(), longest);
-}
-
-bool IsTransientStatus(int status) { return status >= 500 || status == 429 || status == 408; }
-
-// A total deadline of the refresh is a timeout of the vendor: the caller of Fetch has more time.
-Error FromTransport(Error error) {
-  if (error.code == ErrorCode::kDeadlineExceeded) {
-    error.code = ErrorCode::kTimeout;
-    error.origin = Origin::kRemote;
-  }
-  error.message.insert(0, "token endpoint: ");
-  return error;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<OAuthTokenSource>> OAuthTokenSource::Create(
     Clock& clock, http::Transport& transport, OAuthTokenSourceOptions options) {
-  UNDERSTUDY_ASSIGN_OR_RETURN(http::Url url, http::Url::Parse(options.token_url));
-  const bool secure = url.scheme() == "https" || (options.allow_http_loopback && url.IsLoopback());
-  if (!secure) {
-    return InvalidArgument(
-        "the token URL must be https: refresh token and client secret go there (plain http is "
-        "possible to a loopback address, with allow_http_loopback)");
-  }
-  if (options.client_id.empty()) return InvalidArgument("an OAuth client needs a client_id");
+  UNDERSTUDY_ASSIGN_OR_RETURN(
+      OAuthEndpoint endpoint,
+      OAuthEndpoint::Create(clock, transport,
+                            {.url = options.token_url,
+                             .allow_http_loopback = options.allow_http_loopback,
+                             .client_id = options.client_id,
+                             .client_secret = options.client_secret,
+                             .client_auth = options.client_auth,
+                             .body = options.body,
+                             .response_bytes_max = options.response_bytes_max},
+                            "token URL"));
   return std::unique_ptr<OAuthTokenSource>(
-      new OAuthTokenSource(clock, transport, std::move(options), std::move(url)));
+      new OAuthTokenSource(std::move(options), std::move(endpoint)));
 }
 
-Result<http::Request> OAuthTokenSource::BuildRequest(const Secret& refresh_token) const {
+Result<TokenSet> OAuthTokenSource::Fetch(const Secret& refresh_token, Deadline deadline,
+                                         const std::stop_token& stop) {
   http::FormPairs form;
   if (options_.grant == OAuthGrant::kRefreshToken) {
+    if (refresh_token.empty()) {
+      return Error{.code = ErrorCode::kAuth,
+                   .message = "there is no refresh token; log in and store the tokens first",
+                   .reason = "no-refresh-token"};
+    }
     form.emplace_back("grant_type", "refresh_token");
     form.emplace_back("refresh_token", refresh_token.Reveal());
   } else {
@@ -151,93 +39,11 @@ Result<http::Request> OAuthTokenSource::BuildRequest(const Secret& refresh_token
   }
   if (!options_.scope.empty()) form.emplace_back("scope", options_.scope);
   form.insert(form.end(), options_.extra_params.begin(), options_.extra_params.end());
-
-  http::Request request;
-  request.method = http::Method::Post();
-  request.url = url_;
-  const bool confidential = !options_.client_secret.empty();
-  if (confidential && options_.client_auth == OAuthClientAuth::kBasic) {
-    // Both parts are form-encoded before base64 (RFC 6749 section 2.3.1), so a ':' in either is
-    // safe.
-    const Secret pair(http::PercentEncode(options_.client_id) + ":" +
-                      http::PercentEncode(options_.client_secret.Reveal()));
-    UNDERSTUDY_RETURN_IF_ERROR(
-        request.headers.Set("Authorization", "Basic " + Base64Encode(pair.Reveal())));
-  } else {
-    form.emplace_back("client_id", options_.client_id);
-    if (confidential) form.emplace_back("client_secret", options_.client_secret.Reveal());
-  }
-  UNDERSTUDY_RETURN_IF_ERROR(
-      request.headers.Set("Content-Type", "application/x-www-form-urlencoded"));
-  UNDERSTUDY_RETURN_IF_ERROR(request.headers.Set("Accept", "application/json"));
-  request.body = http::EncodeForm(form);
-  return request;
-}
-
-Result<TokenSet> OAuthTokenSource::Fetch(const Secret& refresh_token, Deadline deadline,
-                                         const std::stop_token& stop) {
-  if (options_.grant == OAuthGrant::kRefreshToken && refresh_token.empty()) {
-    return Error{.code = ErrorCode::kAuth,
-                 .message = "there is no refresh token; log in and store the tokens first",
-                 .reason = "no-refresh-token"};
-  }
-  UNDERSTUDY_ASSIGN_OR_RETURN(const http::Request request, BuildRequest(refresh_token));
-  http::SendOptions send;
-  send.deadline = deadline;
-  send.stop = stop;
-  send.response_bytes_max = options_.response_bytes_max;
-  send.attempt.operation = "oauth.token";
-  const SystemTime sent_at = clock_.SystemNow();
-  auto sent = transport_.Send(request, send);
-  if (!sent) return FromTransport(std::move(sent).error());
-
-  const http::Response& response = *sent;
-  // The transport bounds what it reads; a replaced transport may not, and the bound is a promise of
-  // this class.
-  if (response.body.size() > options_.response_bytes_max) {
-    return ProtocolError("the answer is too large", "too-large");
-  }
-  if (!response.ok()) return RefusalError(response, refresh_token);
-  const Json answer = ParseObject(response.body);
-  if (answer.is_null()) return ProtocolError("the answer is not a JSON object", "not-json");
-  if (answer.contains("error")) return RefusalError(response, refresh_token);
-  return ParseTokens(answer, sent_at);
-}
-
-Error OAuthTokenSource::RefusalError(const http::Response& response,
-                                     const Secret& refresh_token) const {
-  Error error{.code = ErrorCode::kAuth,
-              .message = "token endpoint answered " + std::to_string(response.status),
-              .delivery = Delivery::kAnswered,
-              .origin = Origin::kRemote,
-              .reason = std::to_string(response.status)};
-  if (IsTransientStatus(response.status)) {
-    error.code = ErrorCode::kConnection;
-    error.retry_after = RetryAfter(response, clock_.SystemNow());
-    return error;
-  }
-  const Json answer = ParseObject(response.body);
-  const auto leaks = [&](const std::string& text) {
-    const auto holds = [&](const Secret& secret) {
-      return !secret.empty() && text.find(secret.Reveal()) != std::string::npos;
-    };
-    return holds(refresh_token) || holds(options_.client_secret);
-  };
-  const auto code = StringMember(answer, "error");
-  if (!code || leaks(*code)) {
-    if (response.status != 401 && response.status != 403) error.code = ErrorCode::kProtocol;
-    error.message += " without an OAuth error; check the token URL";
-    return error;
-  }
-  const bool dead =
-      std::find(kDeadGrantCodes.begin(), kDeadGrantCodes.end(), *code) != kDeadGrantCodes.end();
-  error.reason = dead ? "invalid_grant" : Sanitised(*code, 64);
-  error.message += ": " + Sanitised(*code, 64);
-  const std::string description = StringMember(answer, "error_description").value_or("");
-  if (!description.empty() && !leaks(description)) {
-    error.message += " (" + Sanitised(description, 200) + ")";
-  }
-  return error;
+  UNDERSTUDY_ASSIGN_OR_RETURN(const OAuthEndpoint::Answer answer,
+                              endpoint_.Post(std::move(form), "oauth.token", deadline, stop));
+  const std::array<std::string_view, 2> secrets = {refresh_token.Reveal(),
+                                                   options_.client_secret.Reveal()};
+  return ParseTokenAnswer(answer.response, answer.sent_at, endpoint_.Now(), secrets);
 }
 
 }  // namespace understudy

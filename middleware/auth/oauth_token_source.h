@@ -12,7 +12,9 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 
+#include "middleware/auth/oauth_endpoint.h"
 #include "middleware/auth/token_source.h"
 #include "middleware/http/form.h"
 #include "middleware/http/transport.h"
@@ -21,10 +23,6 @@
 namespace understudy {
 
 enum class OAuthGrant { kRefreshToken, kClientCredentials };
-
-// How the client proves itself (RFC 6749 section 2.3.1). Servers must support Basic; some vendors
-// only take the body.
-enum class OAuthClientAuth { kBasic, kPost };
 
 struct OAuthTokenSourceOptions {
   // https. Plain http only to 127.0.0.0/8, [::1] or localhost, and only with `allow_http_loopback`.
@@ -36,6 +34,7 @@ struct OAuthTokenSourceOptions {
   OAuthClientAuth client_auth = OAuthClientAuth::kBasic;
   std::string scope = {};  // Sent if not empty. On a refresh it can only narrow the grant.
   http::FormPairs extra_params = {};  // E.g. {"audience", "..."} or {"resource", "..."}.
+  OAuthBody body = OAuthBody::kForm;
   std::size_t response_bytes_max = std::size_t{64} * 1024;
 };
 
@@ -61,17 +60,11 @@ class OAuthTokenSource final : public TokenSource {
                          const std::stop_token& stop) override;
 
  private:
-  OAuthTokenSource(Clock& clock, http::Transport& transport, OAuthTokenSourceOptions options,
-                   http::Url url)
-      : clock_(clock), transport_(transport), options_(std::move(options)), url_(std::move(url)) {}
+  OAuthTokenSource(OAuthTokenSourceOptions options, OAuthEndpoint endpoint)
+      : options_(std::move(options)), endpoint_(std::move(endpoint)) {}
 
-  Result<http::Request> BuildRequest(const Secret& refresh_token) const;
-  Error RefusalError(const http::Response& response, const Secret& refresh_token) const;
-
-  Clock& clock_;
-  http::Transport& transport_;
   const OAuthTokenSourceOptions options_;
-  const http::Url url_;
+  const OAuthEndpoint endpoint_;
 };
 
 }  // namespace understudy

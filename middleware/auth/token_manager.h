@@ -30,6 +30,15 @@
 //   - A request that left but was never answered is repeated once, at once, with the same refresh
 //   token: the vendor may
 //     have rotated it, and a grace period, where there is one, is short (reference vendors 3.3).
+//   - One refresh across processes that share the store (OA-8): the refresher holds the key's
+//   lease, which outlives `refresh_timeout` by `lease_margin`, and reads the store again before it
+//   sends anything. Who does not get the lease looks at the store every `lease_poll` (with jitter),
+//   for at most two leases, and adopts the winner's tokens; in the early window it serves the old
+//   token meanwhile. A winner that dies leaves a lease that ends. A store that cannot give leases
+//   at all does not stop a refresh: this is logged.
+//   - Revoke ends the use of the tokens before it tells the vendor (OA-14): the store holds the
+//   mark first, so that no other process and no restart uses them, and the tokens until the vendor
+//   has confirmed.
 //   - A refresh has its own deadline, `refresh_timeout`, and no caller can cancel it, because a
 //   cancelled rotation loses
 //     the grant (OA-13). It runs on the thread of the first caller if that caller has so much time
@@ -37,7 +46,8 @@
 //
 // Publishes "token.refresh" {key, phase, reason}: "started"; "succeeded" or "failed", its end;
 // "joined", once per caller that waits for a refresh in flight; "served-stale", when a refresh
-// failed and its caller got the old token; "unpersisted".
+// failed and its caller got the old token; "unpersisted"; "waiting" and "postponed", when another
+// process has the lease; "revoked".
 #pragma once
 
 #include <cstddef>
@@ -50,6 +60,7 @@
 #include <utility>
 #include <vector>
 
+#include "middleware/auth/token_revoker.h"
 #include "middleware/auth/token_source.h"
 #include "middleware/base/mutex.h"
 #include "middleware/runtime/runtime.h"
@@ -70,7 +81,7 @@ struct TokenManagerOptions {
   // For vendors that send no expires_in; nullopt: such a token is used until the vendor answers
   // 401.
   std::optional<Duration> assumed_lifetime = {};
-  Duration refresh_timeout = std::chrono::seconds(10);
+  Duration refresh_timeout = std::chrono::seconds(10);  // At most 4 minutes.
   // After the n-th failure in a row nobody tries again for backoff_min * 2^(n-1), at most
   // backoff_max.
   Duration backoff_min = std::chrono::seconds(1);
@@ -79,6 +90,19 @@ struct TokenManagerOptions {
   // vendor refuses something else, and a refresh per call would be a storm.
   Duration rejected_refresh_interval = std::chrono::seconds(1);
   int persist_attempts = 3;
+  // Who this manager is towards others that share the store. Empty: a random UUID.
+  std::string lease_owner = {};
+  // The lease outlives refresh_timeout by this: for storing the tokens, and for clocks of several
+  // machines that differ. At most one minute.
+  Duration lease_margin = std::chrono::seconds(5);
+  // How often the store is looked at while another process refreshes; half to one and a half of it.
+  Duration lease_poll = std::chrono::milliseconds(100);
+};
+
+// What Revoke has achieved.
+struct Revocation {
+  Revoked refresh_token = Revoked::kAbsent;
+  Revoked access_token = Revoked::kAbsent;
 };
 
 // Immutable, shared by everybody who got it: access token and expiry always belong together.
@@ -111,12 +135,24 @@ class TokenManager {
   // visible ASCII, kStorage if they cannot be stored.
   Result<void> SetTokens(TokenSet tokens);
 
+  // Ends the use of the tokens and has the vendor revoke them, the refresh token first. From the
+  // moment that the store holds the mark, every call here and in other processes that read it gets
+  // kAuth with reason "revoked", until SetTokens; a token that another process has in memory is
+  // used there until its expiry or its 401.
+  //
+  // kStorage, or kTimeout with reason "lease-held": nothing has happened (the store cannot be
+  // written, or another process refreshes and does not end). Errors of `revoker`: the tokens are
+  // not used any more, but may still work at the vendor; call again, also after a restart, until it
+  // succeeds. Blocks until `deadline` or `stop`, beside the I/O of the store.
+  Result<Revocation> Revoke(TokenRevoker& revoker, Deadline deadline, const std::stop_token& stop);
+
  private:
   // One refresh that callers wait for. Written by the refresh under mutex_, read by the waiters
   // under it.
   struct Flight {
     Secret rejected = {};     // The token that the vendor refused, if that is the reason.
     std::uint64_t epoch = 0;  // epoch_ at its start.
+    bool early = false;       // Its caller has a token to use meanwhile.
     bool done = false;
     Result<TokenSnapshot> outcome = TokenSnapshot();
   };
@@ -138,6 +174,7 @@ class TokenManager {
     bool fetched = false;       // From the vendor rather than from the store.
     bool announced = false;     // "started" was published, so an end must be.
     std::uint64_t version = 0;  // For a failure: of the stored tokens that were tried last.
+    bool postponed = false;     // Another process refreshes, and the old token is still good.
   };
   // How a caller takes part in a refresh.
   struct Part {
@@ -149,7 +186,7 @@ class TokenManager {
   Times Read() const;
   static bool Usable(const Held& held, const Times& now);
   static bool InEarlyWindow(const Held& held, const Times& now);
-  Part JoinOrLead(const Times& now, std::string_view rejected) REQUIRES(mutex_);
+  Part JoinOrLead(const Times& now, std::string_view rejected, bool early) REQUIRES(mutex_);
 
   Result<TokenSnapshot> TakePart(const Part& part, Deadline deadline, const std::stop_token& stop);
   Result<TokenSnapshot> RefreshEarly(const std::shared_ptr<Flight>& flight, TokenSnapshot usable,
@@ -160,12 +197,28 @@ class TokenManager {
   void Run(Flight& flight, const std::stop_token& stop);
 
   Obtained Refresh(const Flight& flight, const std::stop_token& stop);
+  // Refreshes under the key's lease, or adopts what its holder stores.
+  Obtained RefreshLeased(TokenSet base, const Flight& flight, const std::stop_token& stop);
+  Obtained RefreshAsHolder(TokenSet base, const Flight& flight, const std::stop_token& stop);
+  // What newer stored tokens mean for a refresh; they become its `base` if they end nothing.
+  std::optional<Obtained> Consider(const TokenSet& newer, const Flight& flight, TokenSet& base);
+  bool MayPostpone(const Flight& flight);
+  Duration LeaseTtl() const;
+  Duration LeasePause(SystemTime held_until);
+  void Release(const RefreshLease& lease);
   Obtained FetchWith(TokenSet base, const Flight& flight, const std::stop_token& stop);
   // The store's tokens, if they are newer than `version`.
   Result<std::optional<TokenSet>> LoadNewer(std::uint64_t version);
   bool WorthAdopting(const TokenSet& tokens, const Flight& flight) const;
   TokenSet Merged(TokenSet fetched, const TokenSet& base) const;
-  TokenSet Persist(TokenSet tokens, std::uint64_t expected_version, const Flight& flight);
+  // kAuth with reason "revoked" if that has happened meanwhile; no other error.
+  Result<TokenSet> Persist(TokenSet tokens, std::uint64_t expected_version, const Flight& flight);
+  Result<RefreshLease> AwaitLease(Deadline deadline, const std::stop_token& stop);
+  Result<Revocation> RevokeAsHolder(TokenRevoker& revoker, Deadline deadline,
+                                    const std::stop_token& stop);
+  // Stores the mark over whatever is there; the tokens that it marked.
+  Result<TokenSet> MarkRevoked();
+  void EndUse(std::uint64_t version);
   void Land(Flight& flight, const Obtained& obtained);
   Held MakeHeld(const Obtained& obtained) const;
   void RememberFailure(const Error& error, std::uint64_t version) REQUIRES(mutex_);
@@ -175,6 +228,7 @@ class TokenManager {
   TokenSource& source_;
   TokenStore& store_;
   const TokenManagerOptions options_;
+  const std::string lease_owner_;
 
   Mutex mutex_;
   CondVar landed_{"token refresh"};

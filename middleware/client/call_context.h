@@ -104,6 +104,14 @@ class CallContext {
   bool served_by_fallback() const { return served_by_fallback_; }
   void set_served_by_fallback() { served_by_fallback_ = true; }
 
+  // Which call it is in the audit trail, and since when; call 0: it is not audited. Set by audit.
+  struct AuditTag {
+    std::uint64_t call = 0;
+    TimePoint started = {};
+  };
+  const AuditTag& audit_tag() const { return audit_tag_; }
+  void set_audit_tag(const AuditTag& tag) { audit_tag_ = tag; }
+
   // A context for another request of the same call, on a thread of its own: with the same deadline
   // and standing, but its own stop and decisions. Absorb takes over what it did; for that nobody
   // may use it any more.
@@ -114,6 +122,7 @@ class CallContext {
     fork.replayable_ = replayable_;
     fork.keyed_ = keyed_;
     fork.breaker_sampled_ = breaker_sampled_;
+    fork.audit_tag_ = audit_tag_;
     return fork;
   }
   void Absorb(const CallContext& fork) {
@@ -142,6 +151,7 @@ class CallContext {
   std::optional<TimePoint> now_;
   std::vector<Decision> decisions_;
   std::string_view breaker_state_;
+  AuditTag audit_tag_;
   int attempt_ = 1;
   int sends_ = 0;
   bool replayable_ = false;

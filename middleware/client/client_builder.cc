@@ -148,6 +148,12 @@ ClientBuilder& ClientBuilder::Classifier(OutcomeClassifier classifier) {
   return *this;
 }
 
+ClientBuilder& ClientBuilder::Audit(AuditLog& log, const AuditOptions& options) {
+  audit_log_ = &log;
+  audit_ = options;
+  return *this;
+}
+
 ClientBuilder& ClientBuilder::AddCallInterceptor(std::unique_ptr<Interceptor> interceptor) {
   call_interceptors_.push_back(std::move(interceptor));
   return *this;
@@ -210,6 +216,10 @@ Result<std::unique_ptr<Client>> ClientBuilder::Build() {
 }
 
 void ClientBuilder::AddCallLayers(std::vector<std::unique_ptr<Interceptor>>& layers) {
+  if (audit_log_ != nullptr) {
+    layers.push_back(
+        std::make_unique<CallAuditInterceptor>(*audit_log_, audit_, provider_, runtime_));
+  }
   MoveAll(call_interceptors_, layers);
   if (fallback_) layers.push_back(std::make_unique<FallbackInterceptor>(*fallback_, runtime_));
   if (cache_) layers.push_back(std::make_unique<CacheInterceptor>(*cache_, total_, runtime_));
@@ -258,6 +268,10 @@ Result<void> ClientBuilder::AddAttemptLayers(std::vector<std::unique_ptr<Interce
   layers.push_back(
       std::make_unique<AttemptTimeoutInterceptor>(attempt_timeout_, min_attempt_time_, runtime_));
   MoveAll(attempt_interceptors_, layers);
+  if (audit_log_ != nullptr && audit_.attempts) {
+    layers.push_back(
+        std::make_unique<AttemptAuditInterceptor>(*audit_log_, audit_, provider_, runtime_));
+  }
   return {};
 }
 

@@ -14,6 +14,7 @@
 //
 // The order, outermost first, and why (reference resilience 4.2):
 //
+//   audit of the call   sees what the caller sees
 //   call interceptors   see the logical call once
 //   fallback            turns any failure of the inner layers into an answer
 //   cache               a hit needs nothing below; a stale answer replaces a failure
@@ -27,7 +28,9 @@
 //   bulkhead            a full one is no failure of the vendor
 //   auth                each attempt has fresh credentials; a 401 is repeated once
 //   attempt timeout     time in local queues is not the vendor's
-//   attempt interceptors, transport
+//   attempt interceptors
+//   audit of the attempt  sees what is sent
+//   transport
 #pragma once
 
 #include <memory>
@@ -37,6 +40,7 @@
 #include <vector>
 
 #include "middleware/auth/auth_strategy.h"
+#include "middleware/client/audit_interceptor.h"
 #include "middleware/client/cache_interceptor.h"
 #include "middleware/client/client.h"
 #include "middleware/client/fallback_interceptor.h"
@@ -99,6 +103,8 @@ class ClientBuilder {
   ClientBuilder& AttemptTimeout(Duration timeout);
   // How outcomes count, for retry, breaker and limiter alike.
   ClientBuilder& Classifier(OutcomeClassifier classifier);
+  // Records every call and attempt; see audit_interceptor.h. `log` must outlive the client.
+  ClientBuilder& Audit(AuditLog& log, const AuditOptions& options = {});
   // Around the whole call, or around each attempt, in the order of the additions.
   ClientBuilder& AddCallInterceptor(std::unique_ptr<Interceptor> interceptor);
   ClientBuilder& AddAttemptInterceptor(std::unique_ptr<Interceptor> interceptor);
@@ -131,6 +137,8 @@ class ClientBuilder {
   std::shared_ptr<BreakerRegistry> registry_;
   bool breaker_per_operation_ = false;
   std::string credential_;
+  AuditLog* audit_log_ = nullptr;
+  AuditOptions audit_;
   std::string shared_breaker_;
   std::optional<QuotaOptions> quota_;
   std::shared_ptr<QuotaRegistry> quotas_;

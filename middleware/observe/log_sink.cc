@@ -61,6 +61,17 @@ LogLevel LevelOfWebhook(std::span<const Field> fields) {
                             {"queued", "completed", "duplicate", "busy", "deferred"}));
 }
 
+LogLevel LevelOfHealth(std::string_view event, std::span<const Field> fields) {
+  if (event == "health.check") return LogLevel::kDebug;
+  if (event == "health.ready") return WarningIf(!ValueOf<bool>(fields, "ready", false));
+  return WarningIf(TextOf(fields, "to") != "healthy");
+}
+
+LogLevel LevelOfJob(std::string_view event, std::span<const Field> fields) {
+  if (event == "job.overdue") return LogLevel::kWarning;
+  return WarningIf(!IsOneOf(TextOf(fields, "outcome"), {"ok", "cancelled"}), LogLevel::kDebug);
+}
+
 LogLevel LevelOfDecision(std::span<const Field> fields, LogLevel otherwise) {
   const std::string_view decision = TextOf(fields, "decision");
   return WarningIf(decision.ends_with("refused") || IsOneOf(decision, {"denied", "throttled"}),
@@ -175,6 +186,8 @@ LogLevel LevelOf(std::string_view event, std::span<const Field> fields) {
   if (IsOneOf(event, {"fallback", "failover", "deadline"})) return LogLevel::kWarning;
   if (event == "call.start") return LogLevel::kDebug;
   if (IsOneOf(event, {"webhook.received", "webhook.processed"})) return LevelOfWebhook(fields);
+  if (event.starts_with("health.")) return LevelOfHealth(event, fields);
+  if (event.starts_with("job.")) return LevelOfJob(event, fields);
   return LogLevel::kInfo;
 }
 

@@ -288,6 +288,31 @@ struct MetricsSink::Families {
                                       {"provider", "outcome"},
                                       {false, true}},
                                      series_max};
+  EventCounter<3> health_changes{{"understudy_health_changes_total",
+                                  "Changes of the status of dependencies.",
+                                  {"name", "from", "to"},
+                                  {false, true, true}},
+                                 series_max};
+  EventCounter<2> health_checks{{"understudy_health_checks_total",
+                                 "Results of health probes.",
+                                 {"name", "outcome"},
+                                 {false, true}},
+                                series_max};
+  EventCounter<1> health_ready{{"understudy_health_ready_changes_total",
+                                "Times that this process became ready, or not ready.",
+                                {"ready"},
+                                {true}},
+                               series_max};
+  EventCounter<2> jobs{{"understudy_job_runs_total",
+                        "Runs of periodic jobs, by how they ended.",
+                        {"job", "outcome"},
+                        {false, true}},
+                       series_max};
+  EventCounter<1> jobs_overdue{{"understudy_job_overdue_total",
+                                "Runs of periodic jobs that passed their deadline.",
+                                {"job"},
+                                {false}},
+                               series_max};
   EventCounter<1> unknown{{"understudy_unknown_events_total",
                            "Events that no other family counts.",
                            {"event"},
@@ -312,6 +337,11 @@ void MetricsSink::Families::ForEachCounter(Self& self, F&& f) {
   f(self.hedges);
   f(self.webhooks_received);
   f(self.webhooks_processed);
+  f(self.health_changes);
+  f(self.health_checks);
+  f(self.health_ready);
+  f(self.jobs);
+  f(self.jobs_overdue);
   f(self.unknown);
 }
 
@@ -333,6 +363,11 @@ void MetricsSink::Families::Dispatch(std::string_view name, std::span<const Fiel
   if (name == "token.refresh") return token_refreshes.Count(fields);
   if (name == "webhook.received") return webhooks_received.Count(fields);
   if (name == "webhook.processed") return webhooks_processed.Count(fields);
+  if (name == "health.changed") return health_changes.Count(fields);
+  if (name == "health.check") return health_checks.Count(fields);
+  if (name == "health.ready") return health_ready.Count(fields);
+  if (name == "job.run") return jobs.Count(fields);
+  if (name == "job.overdue") return jobs_overdue.Count(fields);
   unknown.Count({name});
 }
 

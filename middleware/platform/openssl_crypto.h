@@ -1,4 +1,5 @@
-// OpensslCrypto: Crypto on OpenSSL 3 (HMAC: RFC 2104; SHA-256, SHA-1: FIPS 180-4).
+// OpensslCrypto: Crypto on OpenSSL 3 (HMAC: RFC 2104; SHA: FIPS 180-4; Ed25519: RFC 8032; RSA: RFC
+// 8017; certificate paths: RFC 5280).
 #pragma once
 
 #include "middleware/runtime/crypto.h"
@@ -12,6 +13,19 @@ class OpensslCrypto final : public Crypto {
   std::string HmacSha256(std::string_view key, std::string_view data) const override;
   std::string HmacSha1(std::string_view key, std::string_view data) const override;
   std::string Sha256(std::string_view data) const override;
+  std::string HmacSha512(std::string_view key, std::string_view data) const override;
+
+  Result<bool> VerifyEd25519(std::string_view public_key, std::string_view data,
+                             std::string_view signature) const override;
+  Result<std::string> SignEd25519(std::string_view seed, std::string_view data) const override;
+  Result<std::string> Ed25519PublicKey(std::string_view seed) const override;
+
+  Result<bool> VerifyRsaSha256(std::string_view certificate_pem, std::string_view data,
+                               std::string_view signature) const override;
+  Result<std::string> SignRsaSha256(std::string_view private_key_pem,
+                                    std::string_view data) const override;
+  Result<void> CheckCertificate(std::string_view chain_pem, std::string_view roots_pem,
+                                std::string_view host, SystemTime now) const override;
 };
 
 }  // namespace understudy

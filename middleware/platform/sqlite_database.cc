@@ -95,8 +95,8 @@ std::string SqliteQuery::BytesAt(int column) const {
   return std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
-Result<SqliteDatabase> SqliteDatabase::Open(const std::string& path, const SqliteOptions& options,
-                                            std::span<const char* const> migrations) {
+Result<SqliteDatabase> SqliteDatabase::Connect(const std::string& path,
+                                               const SqliteOptions& options) {
   constexpr int kFlags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   sqlite3* connection = nullptr;
@@ -108,8 +108,19 @@ Result<SqliteDatabase> SqliteDatabase::Open(const std::string& path, const Sqlit
     return error;
   }
   UNDERSTUDY_RETURN_IF_ERROR(database.Configure(options));
+  return database;
+}
+
+Result<SqliteDatabase> SqliteDatabase::Open(const std::string& path, const SqliteOptions& options,
+                                            std::span<const char* const> migrations) {
+  UNDERSTUDY_ASSIGN_OR_RETURN(SqliteDatabase database, Connect(path, options));
   UNDERSTUDY_RETURN_IF_ERROR(database.Migrate(migrations));
   return database;
+}
+
+Result<SqliteDatabase> SqliteDatabase::OpenBeside(const std::string& path,
+                                                  const SqliteOptions& options) {
+  return Connect(path, options);
 }
 
 Result<void> SqliteDatabase::Execute(const std::string& sql) {
@@ -136,10 +147,26 @@ Result<void> SqliteDatabase::Prepare(std::span<const char* const> statements) {
 
 Result<void> SqliteDatabase::Configure(const SqliteOptions& options) {
   sqlite3_busy_timeout(connection_.get(), ToMilliseconds(options.busy_timeout));
-  const bool full = options.synchronous == SqliteOptions::Synchronous::kFull;
-  UNDERSTUDY_RETURN_IF_ERROR(
-      Execute(full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+  synchronous_ = options.synchronous;
+  current_ = Synchronous::kFull;  // SQLite's default.
+  UNDERSTUDY_RETURN_IF_ERROR(WaitForDisk(synchronous_));
   UNDERSTUDY_RETURN_IF_ERROR(SwitchToWal(options.busy_timeout));
+  if (options.pages_max > 0) {
+    UNDERSTUDY_RETURN_IF_ERROR(
+        Execute("PRAGMA max_page_count = " + std::to_string(options.pages_max)));
+  }
+  if (options.checkpoint_pages > 0) {
+    sqlite3_wal_autocheckpoint(connection_.get(), options.checkpoint_pages);
+  } else {
+    // Takes the place of SQLite's own hook, which checkpoints.
+    sqlite3_wal_hook(
+        connection_.get(),
+        [](void* counter, sqlite3*, const char*, int pages) {
+          static_cast<std::atomic<int>*>(counter)->store(pages, std::memory_order_relaxed);
+          return SQLITE_OK;
+        },
+        log_pages_.get());
+  }
   return Execute("PRAGMA trusted_schema = OFF");
 }
 
@@ -180,6 +207,11 @@ Result<void> SqliteDatabase::Migrate(std::span<const char* const> migrations) {
 }
 
 Result<void> SqliteDatabase::InTransaction(FunctionRef<Result<void>()> work) {
+  UNDERSTUDY_RETURN_IF_ERROR(WaitForDisk(synchronous_));
+  return RunTransaction(work);
+}
+
+Result<void> SqliteDatabase::RunTransaction(FunctionRef<Result<void>()> work) {
   // IMMEDIATE: waits for the write lock now, instead of failing in the middle when another
   // connection has written.
   UNDERSTUDY_RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE"));
@@ -190,6 +222,32 @@ Result<void> SqliteDatabase::InTransaction(FunctionRef<Result<void>()> work) {
     static_cast<void>(Execute("ROLLBACK"));
   }
   return done;
+}
+
+Result<void> SqliteDatabase::InUnsyncedTransaction(FunctionRef<Result<void>()> work) {
+  UNDERSTUDY_RETURN_IF_ERROR(WaitForDisk(Synchronous::kNormal));
+  const Result<void> done = RunTransaction(work);
+  UNDERSTUDY_RETURN_IF_ERROR(WaitForDisk(synchronous_));
+  return done;
+}
+
+Result<void> SqliteDatabase::WaitForDisk(Synchronous wanted) {
+  if (wanted == current_) return {};
+  UNDERSTUDY_RETURN_IF_ERROR(Execute(wanted == Synchronous::kFull ? "PRAGMA synchronous = FULL"
+                                                                  : "PRAGMA synchronous = NORMAL"));
+  current_ = wanted;
+  return {};
+}
+
+Result<bool> SqliteDatabase::Checkpoint() {
+  int pages = 0;
+  int moved = 0;
+  const int code = sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
+                                             &pages, &moved);
+  if (code != SQLITE_OK) return SqliteError(connection_.get(), code);
+  const bool all = pages == moved;
+  if (all) log_pages_->store(0, std::memory_order_relaxed);
+  return all;
 }
 
 }  // namespace understudy::internal

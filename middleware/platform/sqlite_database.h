@@ -7,6 +7,7 @@
 //   if (found) return query.IntegerAt(0);
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -64,6 +65,12 @@ struct SqliteOptions {
   Synchronous synchronous = Synchronous::kFull;
   Duration busy_timeout =
       std::chrono::seconds(5);  // How long to wait for another connection's write.
+  // A commit that leaves at least so many pages in the write-ahead log moves them to the database
+  // file, which takes two syncs and more; 0: the owner calls Checkpoint.
+  int checkpoint_pages = 1000;
+  // The file grows to at most so many pages (of 4096 bytes); then writes fail with "full". 0: no
+  // bound but the disk's.
+  std::int64_t pages_max = 0;
 };
 
 // Errors are kStorage with SQLite's message and never hold a bound value. Reasons: "busy" (another
@@ -78,6 +85,9 @@ class SqliteDatabase {
   static Result<SqliteDatabase> Open(const std::string& path, const SqliteOptions& options,
                                      std::span<const char* const> migrations);
 
+  // Another connection to a file that is open already, to call Checkpoint on; no schema is touched.
+  static Result<SqliteDatabase> OpenBeside(const std::string& path, const SqliteOptions& options);
+
   // Compiles statements, addressed by their index in Query().
   Result<void> Prepare(std::span<const char* const> statements);
   SqliteQuery Query(std::size_t index) {
@@ -86,6 +96,17 @@ class SqliteDatabase {
 
   // Runs `work` between BEGIN IMMEDIATE and COMMIT, or ROLLBACK if it or the commit fails.
   Result<void> InTransaction(FunctionRef<Result<void>()> work);
+
+  // As InTransaction, but the commit does not wait for the disk: after a loss of power, but not
+  // after a crash of the process, it may be undone, together with everything after it. The next
+  // commit that does wait makes it durable too.
+  Result<void> InUnsyncedTransaction(FunctionRef<Result<void>()> work);
+
+  // Moves what the write-ahead log holds to the database file, as far as other connections let it;
+  // never waits for them. True if that was everything, so that the log starts anew.
+  Result<bool> Checkpoint();
+  // Pages in the log after the last commit of this connection. Thread-safe, unlike the rest.
+  int log_pages() const { return log_pages_->load(std::memory_order_relaxed); }
 
   // Rows changed by the last INSERT or UPDATE.
   std::int64_t changes() const { return sqlite3_changes64(connection_.get()); }
@@ -101,12 +122,22 @@ class SqliteDatabase {
 
   explicit SqliteDatabase(sqlite3* connection) : connection_(connection) {}
 
+  static Result<SqliteDatabase> Connect(const std::string& path, const SqliteOptions& options);
+
+  using Synchronous = SqliteOptions::Synchronous;
+
   Result<void> Execute(const std::string& sql);
+  Result<void> RunTransaction(FunctionRef<Result<void>()> work);
+  Result<void> WaitForDisk(Synchronous wanted);
   Result<Statement> Compile(const char* sql);
   Result<void> Configure(const SqliteOptions& options);
   Result<void> SwitchToWal(Duration patience);
   Result<void> Migrate(std::span<const char* const> migrations);
 
+  // At an address that stays: SQLite's hook keeps it. Before the connection, which it outlives.
+  std::unique_ptr<std::atomic<int>> log_pages_ = std::make_unique<std::atomic<int>>(0);
+  Synchronous synchronous_ = Synchronous::kFull;  // As configured.
+  Synchronous current_ = Synchronous::kFull;
   std::unique_ptr<sqlite3, Close> connection_;
   std::vector<Statement> statements_;
 };

@@ -56,6 +56,7 @@ enum StatementIndex : std::size_t {
   kComplete,
   kGiveBack,
   kRevive,
+  kReviveUnhandled,
   kFind,
   kList,
   kNextDue,
@@ -63,7 +64,7 @@ enum StatementIndex : std::size_t {
   kPutEffect,
 };
 
-constexpr std::array<const char*, 13> kStatements = {
+constexpr std::array<const char*, 14> kStatements = {
     // kInsert
     "INSERT INTO webhook_events "
     "(provider, account, event_id, type, payload, received_at, status, due_at) "
@@ -91,6 +92,9 @@ constexpr std::array<const char*, 13> kStatements = {
     // kRevive
     "UPDATE webhook_events SET status = 0, attempts = 0, due_at = ? "
     "WHERE provider = ? AND account = ? AND event_id = ? AND status IN (3, 4)",
+    // kReviveUnhandled
+    "UPDATE webhook_events SET status = 0, attempts = 0, due_at = ?1 WHERE seq IN (SELECT seq FROM "
+    "webhook_events WHERE status = 4 AND (?2 IS NULL OR type = ?2) ORDER BY seq LIMIT ?3)",
     // kFind
     "SELECT provider, account, event_id, type, payload, received_at, status, attempts, due_at, "
     "last_error FROM webhook_events WHERE provider = ? AND account = ? AND event_id = ?",
@@ -106,6 +110,10 @@ constexpr std::array<const char*, 13> kStatements = {
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = version + 1",
 };
 static_assert(kStatements.size() == kPutEffect + 1, "one text for each index");
+
+// Moving the log's pages to the file takes some syncs, during which commits are slower: seldom
+// enough not to be seen in one of a hundred commits, and at most 32 MiB.
+constexpr int kCheckpointPages = 8192;
 
 Error LeaseLost() {
   return Error{
@@ -152,6 +160,11 @@ WebhookStatus ToStatus(std::int64_t column) {
   return kInOrder[static_cast<std::size_t>(column)];
 }
 
+std::int64_t ToLimit(std::size_t limit) {
+  constexpr auto kLimitMax = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
+  return static_cast<std::int64_t>(std::min(limit, kLimitMax));
+}
+
 void BindKey(SqliteQuery& query, const WebhookKey& key) {
   query.Text(key.provider).Text(key.account).Text(key.event_id);
 }
@@ -194,6 +207,11 @@ class SqliteWebhookStore::Database {
   Result<void> InTransaction(FunctionRef<Result<void>()> work) {
     return sqlite_.InTransaction(work);
   }
+  Result<void> InUnsyncedTransaction(FunctionRef<Result<void>()> work) {
+    return sqlite_.InUnsyncedTransaction(work);
+  }
+  Result<bool> Checkpoint() { return sqlite_.Checkpoint(); }
+  int log_pages() const { return sqlite_.log_pages(); }
 
   Result<Inserted> Insert(const WebhookEvent& event) {
     {
@@ -211,6 +229,16 @@ class SqliteWebhookStore::Database {
 
   // `key` is null for the event that has been due for longest.
   Result<std::optional<WebhookLease>> Claim(const WebhookKey* key, SystemTime now, Duration lease) {
+    std::optional<WebhookLease> claimed;
+    UNDERSTUDY_RETURN_IF_ERROR(sqlite_.InUnsyncedTransaction([&]() -> Result<void> {
+      UNDERSTUDY_ASSIGN_OR_RETURN(claimed, UpdateClaimed(key, now, lease));
+      return {};
+    }));
+    return claimed;
+  }
+
+  Result<std::optional<WebhookLease>> UpdateClaimed(const WebhookKey* key, SystemTime now,
+                                                    Duration lease) {
     SqliteQuery query = sqlite_.Query(key != nullptr ? kClaim : kClaimNext);
     query.Time(EndOfLease(now, lease));
     if (key != nullptr) BindKey(query, *key);
@@ -220,7 +248,7 @@ class SqliteWebhookStore::Database {
     if (!claimed) return result;
     result = WebhookLease{EventAt(query), static_cast<int>(query.IntegerAt(6)), query.IntegerAt(7),
                           query.TimeAt(8)};
-    UNDERSTUDY_RETURN_IF_ERROR(query.Run());  // Commits.
+    UNDERSTUDY_RETURN_IF_ERROR(query.Run());
     return result;
   }
 
@@ -264,6 +292,16 @@ class SqliteWebhookStore::Database {
                  .message = "no dead or unhandled webhook event has this key"};
   }
 
+  Result<std::size_t> ReviveUnhandled(std::optional<std::string_view> type, SystemTime now,
+                                      std::size_t limit) {
+    SqliteQuery query = sqlite_.Query(kReviveUnhandled);
+    query.Time(now);
+    type ? query.Text(*type) : query.Null();
+    query.Integer(ToLimit(limit));
+    UNDERSTUDY_RETURN_IF_ERROR(query.Run());
+    return static_cast<std::size_t>(sqlite_.changes());
+  }
+
   Result<std::optional<WebhookRecord>> Find(const WebhookKey& key) {
     SqliteQuery query = sqlite_.Query(kFind);
     BindKey(query, key);
@@ -272,10 +310,8 @@ class SqliteWebhookStore::Database {
   }
 
   Result<std::vector<WebhookRecord>> List(WebhookStatus status, std::size_t limit) {
-    constexpr auto kLimitMax = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
     SqliteQuery query = sqlite_.Query(kList);
-    query.Integer(ToColumn(status));
-    query.Integer(static_cast<std::int64_t>(std::min(limit, kLimitMax)));
+    query.Integer(ToColumn(status)).Integer(ToLimit(limit));
     std::vector<WebhookRecord> records;
     for (;;) {
       UNDERSTUDY_ASSIGN_OR_RETURN(const bool row, query.Step());
@@ -326,16 +362,24 @@ class SqliteWebhookStore::Transaction final : public WebhookTransaction {
     return {};
   }
 
-  // Within a transaction of the database.
-  Result<void> Apply(Database& database) const {
+  // Both within a transaction of the database. The check writes nothing.
+  Result<void> Check(Database& database) const {
     for (const auto& [key, version] : reads_) {
       UNDERSTUDY_ASSIGN_OR_RETURN(const Database::Effect effect, database.GetEffect(key));
       if (effect.version != version) return Conflict();
     }
+    return {};
+  }
+  Result<void> Apply(Database& database) const {
     for (const auto& [key, value] : writes_) {
       UNDERSTUDY_RETURN_IF_ERROR(database.PutEffect(key, value));
     }
     return {};
+  }
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const auto& [key, value] : writes_) sum += key.size() + value.size();
+    return sum;
   }
 
  private:
@@ -344,21 +388,62 @@ class SqliteWebhookStore::Transaction final : public WebhookTransaction {
   std::map<std::string, std::string, std::less<>> writes_;
 };
 
+// An Insert or a Complete that waits for the next shared commit.
+struct SqliteWebhookStore::Job {
+  const WebhookEvent* event = nullptr;  // Insert.
+  const WebhookLease* lease = nullptr;  // Complete, with its transaction.
+  const Transaction* transaction = nullptr;
+  // The outcome; for a refusal (a lost lease, a conflict) of this job alone, its error.
+  Result<Inserted> result = Inserted{};
+
+  // Within a transaction. An error here is the database's, and fails the whole transaction.
+  Result<void> Run(Database& database) {
+    if (event != nullptr) {
+      UNDERSTUDY_ASSIGN_OR_RETURN(result, database.Insert(*event));
+      return {};
+    }
+    result = Inserted{};
+    auto allowed = database.CheckLease(*lease);
+    if (allowed) allowed = transaction->Check(database);
+    if (!allowed) {
+      result = allowed.error();
+      const bool refused =
+          result.error().reason == "lease-lost" || result.error().reason == "conflict";
+      return refused ? Result<void>() : allowed;
+    }
+    UNDERSTUDY_RETURN_IF_ERROR(database.MarkCompleted(*lease));
+    return transaction->Apply(database);
+  }
+};
+
 Result<std::unique_ptr<SqliteWebhookStore>> SqliteWebhookStore::Open(
     const std::string& path, const SqliteWebhookStoreOptions& options) {
+  constexpr std::int64_t kPageBytes = 4096;
+  if (options.file_bytes_max < 0 ||
+      (options.file_bytes_max > 0 && options.file_bytes_max < kPageBytes)) {
+    return InvalidArgument("file_bytes_max of a webhook store is less than a page (4096 bytes)");
+  }
   const bool full = options.durability == SqliteDurability::kPowerLoss;
   const SqliteOptions sqlite_options{
       .synchronous = full ? SqliteOptions::Synchronous::kFull : SqliteOptions::Synchronous::kNormal,
-      .busy_timeout = options.busy_timeout};
+      .busy_timeout = options.busy_timeout,
+      .checkpoint_pages = 0,
+      .pages_max = options.file_bytes_max / kPageBytes};
   UNDERSTUDY_ASSIGN_OR_RETURN(SqliteDatabase sqlite,
                               SqliteDatabase::Open(path, sqlite_options, kMigrations));
   UNDERSTUDY_RETURN_IF_ERROR(sqlite.Prepare(kStatements));
+  UNDERSTUDY_ASSIGN_OR_RETURN(SqliteDatabase beside,
+                              SqliteDatabase::OpenBeside(path, sqlite_options));
   return std::unique_ptr<SqliteWebhookStore>(
-      new SqliteWebhookStore(std::make_unique<Database>(std::move(sqlite))));
+      new SqliteWebhookStore(std::make_unique<Database>(std::move(sqlite)),
+                             std::make_unique<Database>(std::move(beside))));
 }
 
-SqliteWebhookStore::SqliteWebhookStore(std::unique_ptr<Database> database)
-    : database_(std::move(database)) {}
+SqliteWebhookStore::SqliteWebhookStore(std::unique_ptr<Database> database,
+                                       std::unique_ptr<Database> checkpointer)
+    : database_(std::move(database)),
+      checkpointer_(std::move(checkpointer)),
+      checkpoint_at_pages_(kCheckpointPages) {}
 
 SqliteWebhookStore::~SqliteWebhookStore() = default;
 
@@ -366,50 +451,44 @@ Result<Inserted> SqliteWebhookStore::Insert(const WebhookEvent& event) {
   if (event.key.provider.empty() || event.key.event_id.empty()) {
     return InvalidArgument("a webhook event needs a provider and an event id");
   }
-  UNDERSTUDY_CHECK(HeldMutexCount() == 0,
-                   "a thread must not store an event while it holds a Mutex");
-  WaitingInsert mine{.event = &event};
-  std::vector<WaitingInsert*> batch;
-  {
-    const MutexLock lock(queue_mutex_);
-    queue_.push_back(&mine);
-    clock_.AwaitUntil(queue_mutex_, committed_, kNever,
-                      [&]() REQUIRES(queue_mutex_) { return mine.result || !committing_; });
-    if (mine.result) return std::move(*mine.result);
-    committing_ = true;
-    batch.swap(queue_);
-  }
-  std::vector<Result<Inserted>> results;
-  {
-    const MutexLock lock(mutex_);
-    results = InsertTogether(batch);
-  }
-  const MutexLock lock(queue_mutex_);
-  for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->result = std::move(results[i]);
-  committing_ = false;
-  committed_.NotifyAll();
-  return std::move(*mine.result);
+  Job job{.event = &event};
+  group_.Run(job, event.payload.size(), [&](std::span<Job* const> jobs) { CommitTogether(jobs); });
+  CheckpointIfDue();
+  return std::move(job.result);
 }
 
-std::vector<Result<Inserted>> SqliteWebhookStore::InsertTogether(
-    const std::vector<WaitingInsert*>& batch) {
-  std::vector<Result<Inserted>> results;
+void SqliteWebhookStore::CommitTogether(std::span<Job* const> jobs) {
+  const MutexLock lock(mutex_);
+  if (TryTogether(jobs) || jobs.size() == 1) return;
+  // The file's state (locked, full, damaged) would fail each of them, each after its wait.
+  if (!jobs.front()->result.error().reason.empty()) return;
+  // One event that cannot be stored must not fail the others.
+  for (Job* job : jobs) TryTogether({&job, 1});
+}
+
+bool SqliteWebhookStore::TryTogether(std::span<Job* const> jobs) {
   const auto committed = database_->InTransaction([&]() -> Result<void> {
-    for (const WaitingInsert* const insert : batch) {
-      UNDERSTUDY_ASSIGN_OR_RETURN(const Inserted inserted, database_->Insert(*insert->event));
-      results.emplace_back(inserted);
-    }
+    for (Job* const job : jobs) UNDERSTUDY_RETURN_IF_ERROR(job->Run(*database_));
     return {};
   });
-  if (committed) return results;
-  results.clear();
-  if (batch.size() == 1) {
-    results.emplace_back(committed.error());
-    return results;
+  if (committed) return true;
+  for (Job* const job : jobs) job->result = committed.error();
+  return false;
+}
+
+void SqliteWebhookStore::CheckpointIfDue() {
+  if (database_->log_pages() < checkpoint_at_pages_ || checkpointing_.exchange(true)) return;
+  // Most of the pages beside the commits of others; the few that come meanwhile without them, so
+  // that the log can start anew. An error leaves the pages in the log, where they are as safe.
+  Result<bool> done = checkpointer_->Checkpoint();
+  if (done) {
+    const MutexLock lock(mutex_);
+    done = database_->Checkpoint();
   }
-  // One event that cannot be stored must not fail the others.
-  for (WaitingInsert* const insert : batch) results.push_back(InsertTogether({insert}).front());
-  return results;
+  // A reader of another process that is in the way is not asked again at every commit.
+  const bool all = done && *done;
+  checkpoint_at_pages_ = all ? kCheckpointPages : database_->log_pages() + kCheckpointPages;
+  checkpointing_ = false;
 }
 
 Result<std::optional<WebhookLease>> SqliteWebhookStore::Claim(const WebhookKey& key, SystemTime now,
@@ -431,34 +510,50 @@ Result<void> SqliteWebhookStore::Complete(const WebhookLease& lease,
   }
   Transaction transaction(*this);
   UNDERSTUDY_RETURN_IF_ERROR(work(transaction));
+  Job job{.lease = &lease, .transaction = &transaction};
+  group_.Run(job, transaction.bytes(), [&](std::span<Job* const> jobs) { CommitTogether(jobs); });
+  CheckpointIfDue();
+  if (!job.result) return std::move(job.result).error();
+  return {};
+}
+
+Result<void> SqliteWebhookStore::GiveBack(const WebhookLease& lease, WebhookStatus status,
+                                          std::optional<SystemTime> due_at, int uncounted_attempts,
+                                          std::optional<std::string_view> error) {
   const MutexLock lock(mutex_);
-  return database_->InTransaction([&]() -> Result<void> {
-    UNDERSTUDY_RETURN_IF_ERROR(database_->MarkCompleted(lease));
-    return transaction.Apply(*database_);
-  });
+  return database_->InUnsyncedTransaction(
+      [&] { return database_->GiveBack(lease, status, due_at, uncounted_attempts, error); });
 }
 
 Result<void> SqliteWebhookStore::Fail(const WebhookLease& lease, std::optional<SystemTime> retry_at,
                                       std::string_view error) {
   const WebhookStatus status = retry_at ? WebhookStatus::kPending : WebhookStatus::kDead;
-  const MutexLock lock(mutex_);
-  return database_->GiveBack(lease, status, retry_at, 0, error);
+  return GiveBack(lease, status, retry_at, 0, error);
 }
 
 Result<void> SqliteWebhookStore::Release(const WebhookLease& lease, SystemTime retry_at,
                                          std::string_view why) {
-  const MutexLock lock(mutex_);
-  return database_->GiveBack(lease, WebhookStatus::kPending, retry_at, 1, why);
+  return GiveBack(lease, WebhookStatus::kPending, retry_at, 1, why);
 }
 
 Result<void> SqliteWebhookStore::Park(const WebhookLease& lease) {
-  const MutexLock lock(mutex_);
-  return database_->GiveBack(lease, WebhookStatus::kUnhandled, std::nullopt, 0, std::nullopt);
+  return GiveBack(lease, WebhookStatus::kUnhandled, std::nullopt, 0, std::nullopt);
 }
 
 Result<void> SqliteWebhookStore::Revive(const WebhookKey& key, SystemTime now) {
   const MutexLock lock(mutex_);
-  return database_->Revive(key, now);
+  return database_->InTransaction([&] { return database_->Revive(key, now); });
+}
+
+Result<std::size_t> SqliteWebhookStore::ReviveUnhandled(std::optional<std::string_view> type,
+                                                        SystemTime now, std::size_t limit) {
+  std::size_t revived = 0;
+  const MutexLock lock(mutex_);
+  UNDERSTUDY_RETURN_IF_ERROR(database_->InTransaction([&]() -> Result<void> {
+    UNDERSTUDY_ASSIGN_OR_RETURN(revived, database_->ReviveUnhandled(type, now, limit));
+    return {};
+  }));
+  return revived;
 }
 
 Result<std::optional<WebhookRecord>> SqliteWebhookStore::Find(const WebhookKey& key) {

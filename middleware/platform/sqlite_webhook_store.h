@@ -6,19 +6,24 @@
 // compare-and-swap UPDATE, and leases are fenced. Not for network file systems
 // (sqlite.org/wal.html). The file grows with the events kept.
 //
-// Durability: a call that returns success has been synced to the disk (write-ahead log,
-// synchronous=FULL). Concurrent Inserts share one sync.
+// Durability: an Insert, Complete or Revive that returns success has been synced to the disk
+// (write-ahead log, synchronous=FULL); concurrent Inserts and Completes share one sync. A claim
+// that is given, given back or parked survives a crash of the process, but may be undone by a loss
+// of power, as if it had not happened: no worker outlives that.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "middleware/base/mutex.h"
-#include "middleware/platform/system_clock.h"
+#include "middleware/platform/group_commit.h"
 #include "middleware/store/webhook_store.h"
 
 namespace understudy {
@@ -31,10 +36,13 @@ struct SqliteWebhookStoreOptions {
   SqliteDurability durability = SqliteDurability::kPowerLoss;
   // How long a call may wait for another connection's write before it fails with kStorage "busy".
   Duration busy_timeout = std::chrono::seconds(5);
+  // The file grows to at most so many bytes (whole pages of 4096; the write-ahead log beside it
+  // comes on top); then calls that write fail with kStorage "full". 0: no bound but the disk's.
+  std::int64_t file_bytes_max = 0;
 };
 
 // Thread-safe. Calls block for disk I/O and up to busy_timeout; do not call them with a Mutex held
-// (Insert checks it).
+// (Insert and Complete check it).
 //
 // The work of Complete runs with no lock held, here or in the file: its writes are buffered, and
 // committed with the event's completion in one short transaction that checks the lease and every
@@ -65,6 +73,8 @@ class SqliteWebhookStore final : public WebhookStore {
                        std::string_view why) override;
   Result<void> Park(const WebhookLease& lease) override;
   Result<void> Revive(const WebhookKey& key, SystemTime now) override;
+  Result<std::size_t> ReviveUnhandled(std::optional<std::string_view> type, SystemTime now,
+                                      std::size_t limit) override;
   Result<std::optional<WebhookRecord>> Find(const WebhookKey& key) override;
   Result<std::vector<WebhookRecord>> List(WebhookStatus status, std::size_t limit) override;
   Result<std::optional<std::string>> GetEffect(std::string_view key) override;
@@ -73,30 +83,27 @@ class SqliteWebhookStore final : public WebhookStore {
  private:
   class Database;
   class Transaction;
-  // An Insert that waits for the next shared commit; lives on its caller's stack.
-  // Its result is guarded by queue_mutex_.
-  struct WaitingInsert {
-    const WebhookEvent* event = nullptr;
-    std::optional<Result<Inserted>> result = {};
-  };
+  struct Job;
 
-  explicit SqliteWebhookStore(std::unique_ptr<Database> database);
+  SqliteWebhookStore(std::unique_ptr<Database> database, std::unique_ptr<Database> checkpointer);
 
-  // One result for each of the batch, in order.
-  std::vector<Result<Inserted>> InsertTogether(const std::vector<WaitingInsert*>& batch)
-      REQUIRES(mutex_);
+  void CommitTogether(std::span<Job* const> jobs);
+  // One transaction for all; false if it failed, with the error in each job.
+  bool TryTogether(std::span<Job* const> jobs) REQUIRES(mutex_);
+  Result<void> GiveBack(const WebhookLease& lease, WebhookStatus status,
+                        std::optional<SystemTime> due_at, int uncounted_attempts,
+                        std::optional<std::string_view> error);
+  // Moves a long write-ahead log to the file, mostly beside the other callers.
+  void CheckpointIfDue();
 
   // Held during SQLite calls, never during a handler's work.
   Mutex mutex_;
   const std::unique_ptr<Database> database_;  // Used with mutex_ held.
+  internal::GroupCommit<Job> group_;
 
-  // Inserts share commits: one caller commits for all that wait, the next one for those that came
-  // meanwhile.
-  SystemClock clock_;  // To wait for a commit, which is real I/O and takes real time.
-  Mutex queue_mutex_;
-  CondVar committed_{"a webhook store's commit"};
-  std::vector<WaitingInsert*> queue_ GUARDED_BY(queue_mutex_);
-  bool committing_ GUARDED_BY(queue_mutex_) = false;
+  const std::unique_ptr<Database> checkpointer_;  // Used by who has set checkpointing_.
+  std::atomic<bool> checkpointing_ = false;
+  std::atomic<int> checkpoint_at_pages_;
 };
 
 }  // namespace understudy

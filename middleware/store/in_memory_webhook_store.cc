@@ -198,6 +198,28 @@ Result<void> InMemoryWebhookStore::Revive(const WebhookKey& key, SystemTime now)
   return {};
 }
 
+Result<std::size_t> InMemoryWebhookStore::ReviveUnhandled(std::optional<std::string_view> type,
+                                                          SystemTime now, std::size_t limit) {
+  std::size_t revived = 0;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [sequence, row] : by_sequence_) {
+      if (revived >= limit) break;
+      const bool chosen = row->record.status == WebhookStatus::kUnhandled &&
+                          (!type || row->record.event.type == *type);
+      if (!chosen) continue;
+      Update(*row, [&](WebhookRecord& record) {
+        record.status = WebhookStatus::kPending;
+        record.attempts = 0;
+        record.not_before = now;
+      });
+      ++revived;
+    }
+  }
+  if (revived > 0) Announce("revive");
+  return revived;
+}
+
 Result<std::optional<WebhookRecord>> InMemoryWebhookStore::Find(const WebhookKey& key) {
   const MutexLock lock(mutex_);
   const auto found = rows_.find(key);

@@ -17,6 +17,7 @@
 // return kStorage. Times are wall-clock times given by the caller; stores read no clock.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -126,6 +127,12 @@ class WebhookStore {
   // Makes a dead or unhandled event pending and due again, attempts counted from 0. kNotFound for
   // others.
   virtual Result<void> Revive(const WebhookKey& key, SystemTime now) = 0;
+
+  // Revives at most `limit` unhandled events of that type, of every type for nullopt, oldest first;
+  // returns how many. This default, from List and Revive, looks at the oldest 10,000 unhandled
+  // events only.
+  virtual Result<std::size_t> ReviveUnhandled(std::optional<std::string_view> type, SystemTime now,
+                                              std::size_t limit);
 
   virtual Result<std::optional<WebhookRecord>> Find(const WebhookKey& key) = 0;
   // At most `limit` records of that state, oldest first.

@@ -110,9 +110,14 @@ WebhookProcessor::~WebhookProcessor() { Stop(); }
 
 void WebhookProcessor::RegisterHandler(std::string type, WebhookHandler handler) {
   auto shared = std::make_shared<const WebhookHandler>(std::move(handler));
-  const MutexLock lock(mutex_);
-  // Swapped, so that the old handler is destroyed without the lock.
-  handlers_[std::move(type)].swap(shared);
+  {
+    const MutexLock lock(mutex_);
+    // Swapped, so that the old handler is destroyed without the lock.
+    handlers_[type].swap(shared);
+  }
+  if (options_.replay_on_register_max == 0) return;
+  const auto replayed = ReplayUnhandledOf(type, options_.replay_on_register_max);
+  if (!replayed) AfterStoreError(replayed.error());
 }
 
 WebhookProcessed WebhookProcessor::ProcessNow(const WebhookKey& key) {
@@ -351,14 +356,41 @@ Result<void> WebhookProcessor::Replay(const WebhookKey& key) {
   return {};
 }
 
-Result<std::size_t> WebhookProcessor::ReplayUnhandled(std::size_t limit) {
-  UNDERSTUDY_ASSIGN_OR_RETURN(const auto parked, store_.List(WebhookStatus::kUnhandled, limit));
+Result<std::vector<WebhookRecord>> WebhookProcessor::UnhandledEvents(std::size_t limit) {
+  return store_.List(WebhookStatus::kUnhandled, limit);
+}
+
+Result<std::size_t> WebhookProcessor::ReplayDead(std::size_t limit) {
+  UNDERSTUDY_ASSIGN_OR_RETURN(const auto dead, store_.List(WebhookStatus::kDead, limit));
   std::size_t replayed = 0;
-  for (const WebhookRecord& record : parked) {
-    if (!FindHandler(record.event.type)) continue;
-    const auto revived = Replay(record.event.key);
+  for (const WebhookRecord& record : dead) {
+    const auto revived = store_.Revive(record.event.key, runtime_.clock.SystemNow());
     if (revived) ++replayed;
+    // kNotFound: somebody else has replayed it.
     if (!revived && revived.error().code != ErrorCode::kNotFound) return revived.error();
+  }
+  if (replayed > 0) Notify();
+  return replayed;
+}
+
+Result<std::size_t> WebhookProcessor::ReplayUnhandledOf(std::string_view type, std::size_t limit) {
+  const auto filter = type == kAnyType ? std::nullopt : std::optional(type);
+  UNDERSTUDY_ASSIGN_OR_RETURN(const std::size_t replayed,
+                              store_.ReviveUnhandled(filter, runtime_.clock.SystemNow(), limit));
+  if (replayed > 0) Notify();
+  return replayed;
+}
+
+Result<std::size_t> WebhookProcessor::ReplayUnhandled(std::size_t limit) {
+  std::vector<std::string> types;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [type, handler] : handlers_) types.push_back(type);
+  }
+  std::size_t replayed = 0;
+  for (const std::string& type : types) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(const std::size_t more, ReplayUnhandledOf(type, limit - replayed));
+    replayed += more;
   }
   return replayed;
 }

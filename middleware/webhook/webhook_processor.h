@@ -78,6 +78,10 @@ struct WebhookProcessorOptions {
   // A worker looks into the store at least this often, for events that another process has
   // inserted.
   Duration poll_max = std::chrono::seconds(30);
+  // RegisterHandler makes at most so many unhandled events of its type due again, so that events
+  // which came before their handler was written are processed once it is there. 0: only
+  // ReplayUnhandled and the event's next delivery do.
+  std::size_t replay_on_register_max = 0;
   // Called after an event's effects are committed, before anybody is told, without a lock, on the
   // processing thread. Not called again if the process dies in between. Must not throw.
   std::function<void(const WebhookEvent&, const WebhookEffects&)> on_completed = {};
@@ -96,7 +100,8 @@ class WebhookProcessor {
   WebhookProcessor& operator=(const WebhookProcessor&) = delete;
 
   // Replaces the handler of that type, if there is one. Events of the type that were parked stay
-  // parked until ReplayUnhandled or their next delivery.
+  // parked until ReplayUnhandled or their next delivery, unless replay_on_register_max says
+  // otherwise; then this blocks for the store, whose failure is logged and leaves them parked.
   void RegisterHandler(std::string type, WebhookHandler handler);
   // As the type: the handler for every type that has none of its own.
   static constexpr std::string_view kAnyType = "*";
@@ -114,12 +119,14 @@ class WebhookProcessor {
   // An event was inserted: wakes the workers.
   void Notify();
 
-  // At most `limit` dead events, oldest first.
+  // At most `limit` dead events, and unhandled ones, oldest first.
   Result<std::vector<WebhookRecord>> DeadEvents(std::size_t limit);
+  Result<std::vector<WebhookRecord>> UnhandledEvents(std::size_t limit);
   // Makes a dead or unhandled event due again, with fresh attempts. kNotFound for others.
   Result<void> Replay(const WebhookKey& key);
-  // Replays the unhandled events among the oldest `limit` for which there is a handler now; returns
-  // how many.
+  // Replays the oldest `limit` dead events; returns how many.
+  Result<std::size_t> ReplayDead(std::size_t limit);
+  // Replays at most `limit` unhandled events for which there is a handler now; returns how many.
   Result<std::size_t> ReplayUnhandled(std::size_t limit);
 
  private:
@@ -132,6 +139,8 @@ class WebhookProcessor {
     WebhookEffects effects = {};
   };
 
+  // Of that type; kAnyType: of every type.
+  Result<std::size_t> ReplayUnhandledOf(std::string_view type, std::size_t limit);
   std::shared_ptr<const WebhookHandler> FindHandler(const std::string& type);
   // Claims `key`, reviving it first if it was parked and has a handler now. nullopt if it cannot be
   // claimed.

@@ -1,76 +1,22 @@
 #include "middleware/webhook/webhook_receiver.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "middleware/base/text.h"
+#include "middleware/base/check.h"
+#include "middleware/webhook/strict_json.h"
 
 namespace understudy {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kEventIdBytesMax = 255;
 constexpr std::size_t kEventTypeBytesMax = 255;
 constexpr std::int64_t kRetryAfterMaxSeconds = 3600;
 
-Error Malformed(std::string message, std::string reason) {
-  return Error{.code = ErrorCode::kProtocol,
-               .message = std::move(message),
-               .delivery = Delivery::kAnswered,
-               .origin = Origin::kRemote,
-               .reason = std::move(reason)};
-}
-
-// Parses JSON and refuses an object that holds a key twice: which one counts would depend on the
-// reader, and the id decides what is a duplicate. Total over any bytes.
-Result<Json> ParseStrictly(const std::string& body) {
-  std::vector<std::set<std::string>> keys;
-  bool repeated = false;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end && !keys.empty()) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.empty()) {
-      repeated = !keys.back().insert(parsed.get<std::string>()).second || repeated;
-    }
-    return true;
-  };
-  Json parsed = Json::parse(body, watch, /*allow_exceptions=*/false);
-  if (parsed.is_discarded()) return Malformed("the body is not JSON", "not-json");
-  if (repeated) return Malformed("the body holds a key twice", "repeated-key");
-  return parsed;
-}
-
-// RFC 6901, through objects and arrays; nullptr if there is nothing.
-const Json* FindPointer(const Json& document, std::string_view pointer) {
-  const Json* node = &document;
-  if (pointer.empty()) return node;
-  if (pointer.front() != '/') return nullptr;
-  for (const std::string_view raw : Split(pointer.substr(1), '/')) {
-    std::string step;
-    for (std::size_t i = 0; i < raw.size(); ++i) {
-      const bool escape = raw[i] == '~' && i + 1 < raw.size();
-      step.push_back(!escape ? raw[i] : raw[++i] == '1' ? '/' : '~');
-    }
-    if (node->is_object()) {
-      const auto member = node->find(step);
-      if (member == node->end()) return nullptr;
-      node = &*member;
-    } else {
-      const auto index = ParseUnsigned(step);
-      if (!node->is_array() || !index || *index >= node->size()) return nullptr;
-      node = &(*node)[static_cast<std::size_t>(*index)];
-    }
-  }
-  return node;
-}
-
 // The text of a string or an integer; empty for everything else.
-std::string TextOf(const Json* node) {
+std::string TextOf(const nlohmann::json* node) {
   if (node == nullptr) return {};
   if (node->is_string()) return node->get<std::string>();
   if (node->is_number_integer()) return node->dump();
@@ -98,8 +44,8 @@ Result<std::unique_ptr<WebhookReceiver>> WebhookReceiver::Create(Runtime runtime
   }
   if (!options.event_id) options.event_id = verifier.scheme().event_id;
   if (!options.event_type) options.event_type = verifier.scheme().event_type;
-  if (!IsConfigured(*options.event_id)) {
-    return InvalidArgument("nothing says where the event id is; set event_id");
+  if (!options.event_key && !IsConfigured(*options.event_id)) {
+    return InvalidArgument("nothing says where the event id is; set event_id or event_key");
   }
   return std::unique_ptr<WebhookReceiver>(
       new WebhookReceiver(runtime, std::move(verifier), store, processor, std::move(options)));
@@ -123,8 +69,17 @@ WebhookReceiver::Verdict WebhookReceiver::Receive(const http::Request& request,
   if (request.method != http::Method::Post()) return {405, "method", false, {}, {}};
   if (request.body.size() > options_.body_bytes_max) return {413, "too-large", false, {}, {}};
   const SystemTime now = runtime_.clock.SystemNow();
-  const auto verified = verifier_.Verify(request.headers, request.body, now);
+  std::string url = options_.public_url;
+  if (url.empty() && !request.url.host().empty()) url = request.url.ToString();
+  const auto verified = verifier_.Verify({.method = request.method.name(),
+                                          .url = url,
+                                          .headers = request.headers,
+                                          .body = request.body},
+                                         now);
   if (!verified) return {401, "unverified", false, verified.error().reason, {}};
+  if (auto answer = verifier_.AnswerHandshake(request.headers, request.body)) {
+    return {.status = answer->status, .outcome = "handshake", .answer = std::move(answer)};
+  }
   event.key.provider = options_.provider;
   event.key.account = options_.account;
   event.payload = request.body;
@@ -136,24 +91,31 @@ WebhookReceiver::Verdict WebhookReceiver::Receive(const http::Request& request,
 }
 
 Result<void> WebhookReceiver::ReadEvent(const http::Request& request, WebhookEvent& event) const {
-  const bool needs_body =
-      options_.event_id->header.empty() ||
-      (options_.event_type->header.empty() && IsConfigured(*options_.event_type));
-  Json body;
-  if (needs_body) {
-    UNDERSTUDY_ASSIGN_OR_RETURN(body, ParseStrictly(request.body));
+  const auto in_body = [](const EventField& field) {
+    return field.header.empty() && !field.pointer.empty();
+  };
+  nlohmann::json body;
+  if ((!options_.event_key && in_body(*options_.event_id)) || in_body(*options_.event_type)) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(body, ParseStrictJson(request.body));
   }
   const auto read = [&](const EventField& field) -> std::string {
     if (!IsConfigured(field)) return {};
-    if (field.header.empty()) return TextOf(FindPointer(body, field.pointer));
+    if (field.header.empty()) return TextOf(FindJsonPointer(body, field.pointer));
     const auto values = request.headers.GetAll(field.header);
     return values.size() == 1 ? std::string(values[0]) : std::string();
   };
-  std::string id = read(*options_.event_id);
   std::string type = read(*options_.event_type);
-  if (id.empty()) return Malformed("the event has no id", "no-event-id");
-  if (id.size() > kEventIdBytesMax) return Malformed("the event's id is too long", "event-id");
-  if (type.size() > kEventTypeBytesMax) return Malformed("the event's type is too long", "type");
+  std::string id;
+  if (options_.event_key) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(id, options_.event_key(request));
+  } else {
+    id = read(*options_.event_id);
+  }
+  if (id.empty()) return MalformedJson("the event has no id", "no-event-id");
+  if (id.size() > kEventIdBytesMax) return MalformedJson("the event's id is too long", "event-id");
+  if (type.size() > kEventTypeBytesMax) {
+    return MalformedJson("the event's type is too long", "type");
+  }
   event.key.event_id = std::move(id);
   event.type = std::move(type);
   return {};
@@ -195,8 +157,13 @@ WebhookReceiver::Verdict WebhookReceiver::FromProcessed(const WebhookProcessed& 
 }
 
 http::Response WebhookReceiver::Answer(const Verdict& verdict) const {
+  if (verdict.answer) return *verdict.answer;
   http::Response response;
   response.status = verdict.status;
+  // Xero accepts nothing but an empty body.
+  if (verdict.status == 200 && verifier_.scheme().handshake == WebhookHandshake::kXero) {
+    return response;
+  }
   response.headers = {{"Content-Type", "application/json"}};
   if (verdict.status == 200) {
     response.body = verdict.duplicate ? R"({"received":true,"duplicate":true})"

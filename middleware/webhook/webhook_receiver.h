@@ -9,17 +9,24 @@
 //
 // Answers, all JSON:
 //
-//   200 {"received":true,"duplicate":false}  the event is processed (inline) or durably queued
-//   (queued), or kept as unhandled 200 {"received":true,"duplicate":true}   it was before 400
-//   verified, but no event id can be found in it 401  not verified; nothing was stored and nothing
-//   happened 405  not POST      413  too large 500  the event is dead (inline): its attempts are
-//   used up; it is kept and can be replayed 503  with Retry-After: busy, not ready, failed, or the
-//   store failed; the vendor shall deliver again
+// - 200 {"received":true,"duplicate":false}: the event is processed (inline), durably queued
+//   (queued), or kept as unhandled.
+// - 200 {"received":true,"duplicate":true}: it was before.
+// - 400: verified, but no event id can be found in it.
+// - 401: not verified; nothing was stored and nothing happened.
+// - 405: not POST. 413: too large.
+// - 500: the event is dead (inline): its attempts are used up; it is kept and can be replayed.
+// - 503 with Retry-After: busy, not ready, failed, or the store failed; the vendor shall deliver
+//   again.
+//
+// A vendor's handshake (signature_scheme's `handshake`) that is verified is answered as the vendor
+// wants it; nothing is stored.
 //
 // A 2xx is only sent when what it promises is durable.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +53,13 @@ struct WebhookReceiverOptions {
   std::size_t body_bytes_max = std::size_t{1024} * 1024;
   // Instead of the scheme's own.
   std::optional<EventField> event_id = {};
+  // Instead of `event_id`, for vendors that send none (HubSpot, Intuit, Xero, Zoom): names the
+  // event of a verified request, e.g. with EventKey. An error refuses the request with 400. Must
+  // not throw or block.
+  std::function<Result<std::string>(const http::Request&)> event_key = {};
+  // The URL that the vendor was told, for schemes that sign it (Twilio, Square, HubSpot) behind a
+  // proxy; empty: the request's own.
+  std::string public_url = {};
   std::optional<EventField> event_type = {};
   // Sent as Retry-After where nothing better is known; whole seconds, rounded up.
   Duration retry_after = std::chrono::seconds(5);
@@ -56,7 +70,8 @@ struct WebhookReceiverOptions {
 //
 // Publishes "webhook.received" {provider, event_id, type, outcome, status, duplicate, reason} once
 // per request, before it is answered; id and type are empty unless the request was verified.
-// `outcome` is a WebhookOutcome, or "queued", "unverified", "malformed", "too-large" or "method".
+// `outcome` is a WebhookOutcome, or "queued", "handshake", "unverified", "malformed", "too-large"
+// or "method".
 class WebhookReceiver final : public http::Handler {
  public:
   // kInvalidArgument for an empty provider, and if neither scheme nor options say where the event
@@ -77,6 +92,7 @@ class WebhookReceiver final : public http::Handler {
     bool duplicate = false;
     std::string reason = {};
     std::optional<Duration> retry_after = {};
+    std::optional<http::Response> answer = {};  // Instead of the one made from the others.
   };
 
   WebhookReceiver(Runtime runtime, SignatureVerifier verifier, WebhookStore& store,

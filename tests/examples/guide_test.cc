@@ -1,4 +1,5 @@
-// Holds docs/middleware.md to docs/examples/call_path.cc: what the guide shows is what a test runs.
+// Holds each guide to its example (docs/middleware.md to docs/examples/call_path.cc, ...): what a
+// guide shows is what a test runs.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -91,28 +92,45 @@ Parts ShownParts(const Lines& guide) {
   return parts;
 }
 
-Parts Source() { return MarkedParts(ReadLines("docs/examples/call_path.cc")); }
-Parts Guide() { return ShownParts(ReadLines("docs/middleware.md")); }
+struct Pair {
+  const char* name;
+  const char* guide;
+  const char* example;
+};
 
-TEST(GuideTest, EveryMarkerOfTheExampleIsInItsPlace) { EXPECT_THAT(Source().problems, IsEmpty()); }
+class GuidesTest : public ::testing::TestWithParam<Pair> {
+ protected:
+  static Parts Source() { return MarkedParts(ReadLines(GetParam().example)); }
+  static Parts Guide() { return ShownParts(ReadLines(GetParam().guide)); }
+};
 
-TEST(GuideTest, EveryBlockOfCodeNamesItsExample) { EXPECT_THAT(Guide().problems, IsEmpty()); }
+INSTANTIATE_TEST_SUITE_P(
+    Docs, GuidesTest,
+    ::testing::Values(Pair{"Middleware", "docs/middleware.md", "docs/examples/call_path.cc"},
+                      Pair{"OAuth", "docs/oauth.md", "docs/examples/oauth_flows.cc"}),
+    [](const auto& test) { return test.param.name; });
 
-TEST(GuideTest, EveryBlockOfCodeIsWhatTheExampleRuns) {
+TEST_P(GuidesTest, EveryMarkerOfTheExampleIsInItsPlace) {
+  EXPECT_THAT(Source().problems, IsEmpty());
+}
+
+TEST_P(GuidesTest, EveryBlockOfCodeNamesItsExample) { EXPECT_THAT(Guide().problems, IsEmpty()); }
+
+TEST_P(GuidesTest, EveryBlockOfCodeIsWhatTheExampleRuns) {
   const Parts source = Source();
   const Parts guide = Guide();
   EXPECT_FALSE(guide.by_name.empty());
   for (const auto& [name, code] : guide.by_name) {
     const auto marked = source.by_name.find(name);
     if (marked == source.by_name.end()) {
-      ADD_FAILURE() << "the guide shows " << name << ", which docs/examples/call_path.cc has not";
+      ADD_FAILURE() << "the guide shows " << name << ", which " << GetParam().example << " has not";
     } else {
       EXPECT_EQ(code, marked->second) << "copy " << name << " to the guide";
     }
   }
 }
 
-TEST(GuideTest, EveryMarkedPartOfTheExampleIsShown) {
+TEST_P(GuidesTest, EveryMarkedPartOfTheExampleIsShown) {
   const Parts guide = Guide();
   Lines missing;
   for (const auto& [name, code] : Source().by_name) {
@@ -121,13 +139,13 @@ TEST(GuideTest, EveryMarkedPartOfTheExampleIsShown) {
   EXPECT_THAT(missing, IsEmpty());
 }
 
-TEST(GuideTest, EveryFileThatTheGuideNamesExists) {
+TEST_P(GuidesTest, EveryFileThatTheGuideNamesExists) {
   static const std::regex kPath(
       R"((?:middleware|harness|tests|tools|scenarios|docs)/[\w/.-]+\.\w+)");
   static const std::regex kLink(R"(\[[^\]]+\]\(([^)#: ]+)\))");
   const std::filesystem::path root = UNDERSTUDY_SOURCE_DIR;
   std::set<std::string> missing;
-  for (const std::string& line : ReadLines("docs/middleware.md")) {
+  for (const std::string& line : ReadLines(GetParam().guide)) {
     for (std::sregex_iterator it(line.begin(), line.end(), kPath), end; it != end; ++it) {
       if (!std::filesystem::exists(root / it->str())) missing.insert(it->str());
     }

@@ -85,10 +85,14 @@ const std::map<std::string, std::set<std::string>>& AllowedIncludes() {
       {"middleware/resilience", kWithStore},
       {"middleware/auth", kWithStore},
       {"middleware/webhook", kWithStore},
-      {"middleware/client",
-       with(kWithStore, {"middleware/resilience", "middleware/auth", "middleware/webhook"})},
+      {"middleware/adapter", kWithStore},
+      {"middleware/audit", kWithStore},
+      {"middleware/health", kWithStore},
+      {"middleware/client", with(kWithStore, {"middleware/resilience", "middleware/auth",
+                                              "middleware/webhook", "middleware/audit"})},
       {"middleware/mock", with(kFoundation, {"middleware/client"})},
-      {"middleware/observe", with(kFoundation, {"middleware/resilience", "middleware/client"})},
+      {"middleware/observe",
+       with(kFoundation, {"middleware/resilience", "middleware/client", "middleware/health"})},
       {"middleware/platform", kWithStore},
       {"harness/plan", kFoundation},
       {"harness/match", kFoundation},
@@ -227,11 +231,12 @@ TEST(TidyTest, EverySourceFileIsBuilt) {
 }
 
 TEST(TidyTest, NothingIsLeftForLater) {
+  // XXX alone is the code of ISO 4217 for no currency.
   std::vector<std::string> violations;
   for (const SourceFile& file : LoadSources({"middleware", "harness", "tools", "tests"})) {
     if (file.path == "tests/tidy/tidy_test.cc") continue;
     std::smatch match;
-    if (std::regex_search(file.text, match, std::regex(R"(\b(TODO|FIXME|XXX|HACK)\b)"))) {
+    if (std::regex_search(file.text, match, std::regex(R"(\b(TODO|FIXME|HACK)\b|\bXXX[:(])"))) {
       violations.push_back(file.path + ": " + match.str());
     }
   }

@@ -264,5 +264,41 @@ INSTANTIATE_TEST_SUITE_P(
              "redelivery-acked"}),
     [](const auto& test) { return test.param.name; });
 
+// The trail of tests/fuzz/corpus/audit_chain, which another program has sealed.
+std::string Trail(const std::string& name) {
+  return std::string(UNDERSTUDY_SOURCE_DIR) + "/tests/fuzz/corpus/audit_chain/" + name;
+}
+constexpr const char* kAnchor =
+    "3:0fd5b0d752149027f7d3d5f8c2ced9102bad1df9a26880ca24e4e692863c67e2";
+
+TEST_F(CommandLineTest, AU7_AnUntouchedAuditTrailVerifies) {
+  const Outcome outcome = Understudy({"audit", "verify", Trail("three"), "--anchor", kAnchor});
+  EXPECT_EQ(outcome.exit, 0) << outcome.out << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("3 records fit"));
+  EXPECT_THAT(Understudy({"audit", "verify", Trail("three")}).out, HasSubstr("without --anchor"));
+}
+
+TEST_F(CommandLineTest, AU7_TheFirstBrokenRecordOfAnAuditTrailIsNamed) {
+  const Outcome edited = Understudy({"audit", "verify", Trail("edited")});
+  EXPECT_EQ(edited.exit, 1);
+  EXPECT_THAT(edited.out, HasSubstr(":1: line 1 (\"i-1\"): it was changed"));
+  const Outcome swapped = Understudy({"audit", "verify", Trail("swapped")});
+  EXPECT_EQ(swapped.exit, 1);
+  EXPECT_THAT(swapped.out, HasSubstr("record 3 where 2 is due"));
+  EXPECT_EQ(Understudy({"audit", "verify", Trail("torn")}).exit, 1);
+}
+
+TEST_F(CommandLineTest, AU7_ACutAuditTrailDoesNotReachItsAnchor) {
+  std::ifstream whole(Trail("three"));
+  std::string line;
+  std::getline(whole, line);
+  const std::string path = (folder_ / "cut.jsonl").string();
+  std::ofstream(path) << line << "\n";
+  EXPECT_EQ(Understudy({"audit", "verify", path}).exit, 0);
+  EXPECT_EQ(Understudy({"audit", "verify", path, "--anchor", kAnchor}).exit, 1);
+  EXPECT_EQ(Understudy({"audit", "verify", path, "--anchor", "3"}).exit, kExitUsage);
+  EXPECT_EQ(Understudy({"audit", "verify", path + ".no"}).exit, kExitUsage);
+}
+
 }  // namespace
 }  // namespace understudy::tools

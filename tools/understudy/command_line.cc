@@ -8,6 +8,7 @@
 
 #include "middleware/base/text.h"
 #include "tools/understudy/commands.h"
+#include "tools/understudy/webhook_command.h"
 
 namespace understudy::tools {
 namespace {
@@ -28,6 +29,28 @@ constexpr const char* kRunExamples =
     "  understudy run a.scn.json --seeds 2000             explore 2000 further schedules of one "
     "file\n"
     "  understudy run --budget 20s --junit out/junit.xml  what a CI job runs\n";
+
+constexpr const char* kWebhookVerifyExamples =
+    "Exit codes: 0 verified (all vectors agree), 1 not verified (one disagrees), 64 bad file or "
+    "arguments\n"
+    "Examples:\n"
+    "  understudy webhook verify --vectors webhook_vectors.json\n"
+    "  understudy webhook verify --scheme stripe --secret-env STRIPE_SECRET --body event.json \\\n"
+    "      --header \"Stripe-Signature: t=1700000000,v1=5257a8...\" --now 1700000000\n"
+    "  understudy webhook verify --scheme square --secret-file key.txt --body event.json \\\n"
+    "      --url https://me.example/hooks --header \"x-square-hmacsha256-signature: GF4Y...\"\n"
+    "Secrets are not arguments: every user of the machine sees those. A body can come through a "
+    "pipe: --body /dev/stdin\n";
+constexpr const char* kWebhookSignExamples =
+    "Examples:\n"
+    "  understudy webhook sign --scheme github --secret-env HOOK_SECRET --body event.json --id "
+    "7f3e\n"
+    "  understudy webhook sign --scheme standard-webhooks --secret-file new.txt --secret-file "
+    "old.txt \\\n"
+    "      --id msg_1 --body event.json                   during a rotation: signed with both\n"
+    "  understudy webhook sign --scheme twilio --secret-env TOKEN --body form.txt \\\n"
+    "      --url https://me.example/sms --header \"Content-Type: "
+    "application/x-www-form-urlencoded\"\n";
 
 // What the options of `run` are before they are checked.
 struct RawRun {
@@ -67,6 +90,74 @@ CLI::App* AddRun(CLI::App& app, RawRun& raw) {
   run->add_flag("--quiet", raw.options.quiet, "print failures only");
   run->footer(kRunExamples);
   return run;
+}
+
+void AddRequest(CLI::App& command, WebhookRequestOptions& options) {
+  command.add_option("--scheme", options.scheme,
+                     "the vendor's scheme; see understudy webhook schemes");
+  command.add_option("--secret-env", options.secret_env,
+                     "environment variable with the secret (for paypal: the webhook's id); repeat "
+                     "it during a rotation");
+  command.add_option("--secret-file", options.secret_file,
+                     "file with the secret, likewise; a line break at its end does not count");
+  command.add_option("--header", options.headers, "a header, \"Name: value\"; may be repeated");
+  command.add_option("--body", options.body, "file with the exact bytes of the body");
+  command.add_option("--method", options.method, "the method, for vendors that sign it");
+  command.add_option("--url", options.url, "the URL as the vendor was told, where it is signed");
+  command.add_option("--now", options.now,
+                     "seconds or milliseconds since 1970; default: the wall clock");
+}
+
+// `understudy webhook ...`, with what each command reads its options into.
+struct WebhookCommands {
+  CLI::App* verify = nullptr;
+  CLI::App* sign = nullptr;
+  CLI::App* schemes = nullptr;
+  WebhookVerifyOptions verify_options;
+  WebhookSignOptions sign_options;
+};
+
+void AddWebhook(CLI::App& app, WebhookCommands& commands) {
+  CLI::App* const webhook =
+      app.add_subcommand("webhook", "Signs and verifies webhooks, and checks files of vectors");
+  webhook->require_subcommand(1);
+  WebhookVerifyOptions& verify = commands.verify_options;
+  commands.verify = webhook->add_subcommand(
+      "verify", "Verifies one request, or every vector of a file (one line each)");
+  commands.verify->add_option("--vectors", verify.vectors, "JSON file of vectors");
+  AddRequest(*commands.verify, verify.request);
+  commands.verify->add_option("--tolerance-past", verify.tolerance_past,
+                              "how old a timestamp may be, e.g. 300s; default: the scheme's");
+  commands.verify->add_option("--tolerance-future", verify.tolerance_future,
+                              "how far in the future it may be; default: the scheme's");
+  commands.verify->add_option("--certificate", verify.certificate,
+                              "PEM file with the certificate that signed (paypal)");
+  commands.verify->footer(kWebhookVerifyExamples);
+  WebhookSignOptions& sign = commands.sign_options;
+  commands.sign = webhook->add_subcommand("sign", "Prints the headers that sign a request");
+  AddRequest(*commands.sign, sign.request);
+  commands.sign->add_option("--id", sign.id, "the id of the event");
+  commands.sign->add_option("--private-key", sign.private_key, "PEM file (paypal)");
+  commands.sign->add_option("--certificate-url", sign.certificate_url,
+                            "where the certificate is (paypal)");
+  commands.sign->footer(kWebhookSignExamples);
+  commands.schemes = webhook->add_subcommand("schemes", "Lists the schemes and what they sign");
+}
+
+// The command under `audit`.
+CLI::App* AddAuditVerify(CLI::App& app, AuditVerifyOptions& options) {
+  CLI::App* const audit = app.add_subcommand("audit", "Works on audit trails");
+  audit->require_subcommand(1);
+  CLI::App* const verify = audit->add_subcommand(
+      "verify", "Checks the hash chain of a trail and names the first record that does not fit");
+  verify->add_option("files", options.files, "JSON lines, rotated files first, the oldest first")
+      ->required();
+  verify->add_option("--key-file", options.key_file, "file with the chain's key");
+  verify->add_option("--anchor", options.anchor,
+                     "number:hash of the newest record, kept elsewhere; shows a cut at the end");
+  verify->add_option("--start", options.start, "number:hash of the record before the first one");
+  verify->add_flag("--any-start", options.any_start, "older records were removed (retention)");
+  return verify;
 }
 
 void DefaultPath(std::vector<std::string>& paths) {
@@ -118,6 +209,11 @@ int RunCommandLine(std::vector<std::string> arguments, Console& console) {
   CLI::App* const lint = app.add_subcommand("lint", "Checks scenario files without running them");
   AddPaths(*lint, lint_paths);
 
+  WebhookCommands webhook;
+  AddWebhook(app, webhook);
+  AuditVerifyOptions audit_options;
+  const CLI::App* const audit_verify = AddAuditVerify(app, audit_options);
+
   try {
     std::reverse(arguments.begin(), arguments.end());
     app.parse(std::move(arguments));
@@ -126,10 +222,14 @@ int RunCommandLine(std::vector<std::string> arguments, Console& console) {
   }
   if (run->parsed()) return Run(raw_run, console);
   if (replay->parsed()) return ReplayRun(replay_file, replay_token, console);
+  if (audit_verify->parsed()) return VerifyAudit(audit_options, console);
   if (list->parsed()) {
     DefaultPath(list_options.paths);
     return ListScenarios(list_options, console);
   }
+  if (webhook.verify->parsed()) return VerifyWebhook(webhook.verify_options, console);
+  if (webhook.sign->parsed()) return SignWebhook(webhook.sign_options, console);
+  if (webhook.schemes->parsed()) return ListWebhookSchemes(console);
   DefaultPath(lint_paths);
   return LintScenarios(lint_paths, console);
 }

@@ -37,4 +37,14 @@ int ListScenarios(const ListOptions& options, Console& console);
 
 int LintScenarios(const std::vector<std::string>& paths, Console& console);
 
+struct AuditVerifyOptions {
+  std::vector<std::string> files = {};  // In the order in which they were written.
+  std::string key_file = {};
+  std::string anchor = {};
+  std::string start = {};
+  bool any_start = false;
+};
+// Checks the hash chain of an audit trail (JSON lines); 1 if it does not fit.
+int VerifyAudit(const AuditVerifyOptions& options, Console& console);
+
 }  // namespace understudy::tools

@@ -210,57 +210,123 @@ TEST_F(MutantTest, ANewIdempotencyKeyPerAttemptIsCaught) {
 // ---- broken token handling
 // ---------------------------------------------------------------------------------------
 
-// Checks, then refreshes: two callers that see the expired token both refresh it.
+// What the first version of a token client does: it checks, then refreshes. Two callers that see
+// the expired token both refresh it; nothing is stored; a failure is forgotten at once.
+struct NaiveTokenOptions {
+  Duration margin = {};                  // Refreshes so long before the expiry, while callers wait.
+  bool on_401 = false;                   // Refreshes after every 401.
+  std::optional<Duration> timeout = {};  // Instead of the caller's deadline.
+};
+
 class CheckThenRefresh final : public AuthStrategy {
  public:
-  bool HandleUnauthorized(const http::Request&, const http::Response&, Deadline,
-                          const std::stop_token&) override {
-    return false;
-  }
-  CheckThenRefresh(Runtime runtime, std::unique_ptr<OAuthTokenSource> source, Secret refresh_token)
-      : runtime_(runtime), source_(std::move(source)), refresh_token_(std::move(refresh_token)) {}
+  CheckThenRefresh(Runtime runtime, std::unique_ptr<OAuthTokenSource> source, TokenSet tokens,
+                   NaiveTokenOptions options)
+      : runtime_(runtime),
+        source_(std::move(source)),
+        options_(options),
+        tokens_(std::move(tokens)) {}
 
   Result<void> Apply(http::Request& request, Deadline deadline,
                      const std::stop_token& stop) override {
+    const SystemTime now = runtime_.clock.SystemNow();
+    {
+      const MutexLock lock(mutex_);
+      const bool alive = !tokens_.access_token.empty() &&
+                         (!tokens_.expires_at || now + options_.margin < *tokens_.expires_at);
+      if (alive) return Carry(request, tokens_.access_token);
+    }
+    UNDERSTUDY_ASSIGN_OR_RETURN(const Secret token, Refresh(deadline, stop));
+    return Carry(request, token);
+  }
+  bool HandleUnauthorized(const http::Request&, const http::Response&, Deadline deadline,
+                          const std::stop_token& stop) override {
+    return options_.on_401 && Refresh(deadline, stop).has_value();
+  }
+  std::string Describe() const override { return "mutant"; }
+
+ private:
+  static Result<void> Carry(http::Request& request, const Secret& token) {
+    return request.headers.Set("Authorization", "Bearer " + std::string(token.Reveal()));
+  }
+
+  Result<Secret> Refresh(Deadline deadline, const std::stop_token& stop) {
     Secret refresh;
     {
       const MutexLock lock(mutex_);
-      if (!token_.empty())
-        return request.headers.Set("Authorization", "Bearer " + std::string(token_.Reveal()));
-      refresh = refresh_token_;
+      refresh = tokens_.refresh_token;
     }
+    if (options_.timeout) deadline = Deadline::After(runtime_.clock.Now(), *options_.timeout);
     runtime_.events.Publish("token.refresh", {{"phase", "started"}});
     auto tokens = source_->Fetch(refresh, deadline, stop);
     runtime_.events.Publish("token.refresh", {{"phase", tokens ? "succeeded" : "failed"}});
     if (!tokens) return tokens.error();
     const MutexLock lock(mutex_);
-    token_ = tokens->access_token;
-    refresh_token_ = tokens->refresh_token;
-    return request.headers.Set("Authorization", "Bearer " + std::string(token_.Reveal()));
+    if (tokens->refresh_token.empty()) tokens->refresh_token = refresh;
+    tokens_ = *std::move(tokens);
+    return tokens_.access_token;
+  }
+
+  Runtime runtime_;
+  std::unique_ptr<OAuthTokenSource> source_;
+  const NaiveTokenOptions options_;
+  Mutex mutex_;
+  TokenSet tokens_ GUARDED_BY(mutex_);
+};
+
+std::unique_ptr<OAuthTokenSource> SourceOf(const ProgramEnvironment& environment) {
+  const VendorAddress& vendor = environment.vendors.at("vendor");
+  OAuthTokenSourceOptions options;
+  options.token_url = vendor.origin + vendor.spec->oauth->path;
+  options.allow_http_loopback = true;
+  options.client_id = "mutant";
+  options.grant =
+      vendor.initial_tokens ? OAuthGrant::kRefreshToken : OAuthGrant::kClientCredentials;
+  return *OAuthTokenSource::Create(environment.runtime.clock, environment.network, options);
+}
+
+StackHooks WithNaiveTokens(NaiveTokenOptions options) {
+  return {.without = {"auth"},
+          .adjust = [=](ClientBuilder& builder, const ProgramEnvironment& environment) {
+            builder.Auth(std::make_shared<CheckThenRefresh>(
+                environment.runtime, SourceOf(environment),
+                environment.vendors.at("vendor").initial_tokens.value_or(TokenSet()), options));
+          }};
+}
+
+// The production manager with options that no application should have.
+class MisconfiguredTokens final : public AuthStrategy {
+ public:
+  MisconfiguredTokens(const ProgramEnvironment& environment, TokenManagerOptions options)
+      : source_(SourceOf(environment)),
+        manager_(environment.runtime, *source_, environment.tokens, std::move(options)) {}
+
+  Result<void> Apply(http::Request& request, Deadline deadline,
+                     const std::stop_token& stop) override {
+    return auth_.Apply(request, deadline, stop);
+  }
+  bool HandleUnauthorized(const http::Request& sent, const http::Response& response,
+                          Deadline deadline, const std::stop_token& stop) override {
+    return auth_.HandleUnauthorized(sent, response, deadline, stop);
   }
   std::string Describe() const override { return "mutant"; }
 
  private:
-  Runtime runtime_;
   std::unique_ptr<OAuthTokenSource> source_;
-  Mutex mutex_;
-  Secret token_ GUARDED_BY(mutex_);
-  Secret refresh_token_ GUARDED_BY(mutex_);
+  TokenManager manager_;
+  understudy::OAuthAuth auth_{manager_};
 };
 
+StackHooks WithTokenOptions(TokenManagerOptions options) {
+  options.key = TokenKey("vendor");
+  return {.without = {"auth"},
+          .adjust = [=](ClientBuilder& builder, const ProgramEnvironment& environment) {
+            builder.Auth(std::make_shared<MisconfiguredTokens>(environment, options));
+          }};
+}
+
 TEST_F(MutantTest, ASecondConcurrentRefreshIsCaught) {
-  hooks_ = {.without = {"auth"},
-            .adjust = [](ClientBuilder& builder, const ProgramEnvironment& environment) {
-              const VendorAddress& vendor = environment.vendors.at("vendor");
-              OAuthTokenSourceOptions options;
-              options.token_url = vendor.origin + vendor.spec->oauth->path;
-              options.allow_http_loopback = true;
-              options.client_id = "mutant";
-              auto source =
-                  OAuthTokenSource::Create(environment.runtime.clock, environment.network, options);
-              builder.Auth(std::make_shared<CheckThenRefresh>(
-                  environment.runtime, *std::move(source), vendor.initial_tokens->refresh_token));
-            }};
+  hooks_ = WithNaiveTokens({});
   ExpectHealthy("token/one-refresh-for-many-callers.scn.json");
   const auto failures = Failures("token/one-refresh-for-many-callers.scn.json");
   EXPECT_TRUE(failures.contains("one-refresh"));
@@ -277,6 +343,8 @@ struct Mistakes {
   bool remembers = true;          // the keys it has seen ...
   bool remembers_durably = true;  // ... also after a crash
   bool in_order = true;
+  bool races = false;  // Lets other deliveries in between looking and remembering.
+  enum class Stores { kNothing, kBeforeEffect, kAfterEffect } stores = Stores::kNothing;
 };
 
 class HomemadeReceiver final : public Program, private http::Handler {
@@ -294,14 +362,37 @@ class HomemadeReceiver final : public Program, private http::Handler {
     const std::string type = body["type"];
     const std::string order = body["data"].value("order", id);
     const std::string state = type.substr(type.rfind('.') + 1);
+    const bool of_order = body["data"].contains("order");
+    const std::string kind = state == "paid" ? "ledger.credit" : "order." + state;
+    const std::string effect = nlohmann::json{
+        {"kind", of_order ? kind : type},
+        {"key", of_order ? order + ":" + state : id},
+        {"order", order},
+        {"state", state}}.dump();
+    if (mistakes_.stores != Mistakes::Stores::kNothing) return HandleStored(id, effect);
     if (Seen(id)) return Answer(true);
-    PublishEffect(environment_.runtime.events,
-                  nlohmann::json{{"kind", state == "paid" ? "ledger.credit" : "order." + state},
-                                 {"key", order == id ? id : order + ":" + state},
-                                 {"order", order},
-                                 {"state", state}}
-                      .dump());
+    if (mistakes_.races) environment_.runtime.clock.SleepFor(1ms);
+    PublishEffect(environment_.runtime.events, effect);
     if (mistakes_.remembers) Remember(id);
+    return Answer(false);
+  }
+
+  // Durable, but the key and the effect are not one transaction.
+  http::Response HandleStored(const std::string& id, const std::string& effect) {
+    const bool before = mistakes_.stores == Mistakes::Stores::kBeforeEffect;
+    const SystemTime now = environment_.runtime.clock.SystemNow();
+    const WebhookKey key{.provider = "homemade", .account = {}, .event_id = id};
+    const auto inserted = environment_.webhooks.Insert({.key = key, .received_at = now});
+    if (!inserted) return {.status = 503};
+    const bool done = before ? inserted->outcome == InsertOutcome::kDuplicate
+                             : inserted->status == WebhookStatus::kCompleted;
+    if (done) return Answer(true);
+    PublishEffect(environment_.runtime.events, effect);
+    if (before) return Answer(false);
+    const auto lease = environment_.webhooks.Claim(key, now, 1s);
+    if (!lease || !*lease) return {.status = 503};
+    const auto nothing = [](WebhookTransaction&) { return Result<void>(); };
+    if (!environment_.webhooks.Complete(**lease, nothing)) return {.status = 503};
     return Answer(false);
   }
 
@@ -333,6 +424,99 @@ ProgramRegistry WithReceiver(Mistakes mistakes) {
                }});
   return programs;
 }
+
+// Tells the vendor that all is well, whatever the handler said.
+class SwallowsFailures final : public Program, private http::Handler {
+ public:
+  explicit SwallowsFailures(std::unique_ptr<Program> inner) : inner_(std::move(inner)) {}
+
+  http::Handler* server() override { return this; }
+  void Stop() override { inner_->Stop(); }
+
+ private:
+  http::Response Handle(const http::Request& request) override {
+    http::Response response = inner_->server()->Handle(request);
+    if (response.status >= 500) response.status = 200;
+    return response;
+  }
+
+  std::unique_ptr<Program> inner_;
+};
+
+// The production receiver, started by `start`.
+ProgramRegistry WithStart(
+    std::function<Result<std::unique_ptr<Program>>(const ProgramInfo&, ProgramEnvironment)> start) {
+  ProgramRegistry programs = BuiltinPrograms();
+  const ProgramInfo production = *programs.Find("webhook_receiver");
+  programs.Add("webhook_receiver", {.start = [=](ProgramEnvironment environment) {
+                 return start(production, std::move(environment));
+               }});
+  return programs;
+}
+
+// The production receiver with another value in its configuration.
+ProgramRegistry WithConfig(const std::string& key, const nlohmann::json& value) {
+  return WithStart([=](const ProgramInfo& production, ProgramEnvironment environment) {
+    auto config = nlohmann::json::parse(environment.config);
+    config[key] = value;
+    environment.config = config.dump();
+    return production.start(std::move(environment));
+  });
+}
+
+ProgramRegistry WithSwallowedFailures() {
+  return WithStart([](const ProgramInfo& production,
+                      ProgramEnvironment environment) -> Result<std::unique_ptr<Program>> {
+    UNDERSTUDY_ASSIGN_OR_RETURN(auto program, production.start(std::move(environment)));
+    return std::unique_ptr<Program>(std::make_unique<SwallowsFailures>(std::move(program)));
+  });
+}
+
+struct WebhookMutant {
+  const char* name;
+  const char* file;
+  const char* expectation;  // The one that notices.
+  ProgramRegistry programs;
+};
+
+std::vector<WebhookMutant> WebhookMutants() {
+  using Stores = Mistakes::Stores;
+  return {
+      {"SwallowsFailures", "webhook/redelivery-completes-a-failed-handler.scn.json",
+       "failures-are-not-acknowledged", WithSwallowedFailures()},
+      {"GivesUpAfterOneFailure", "webhook/the-worker-repeats-what-it-acknowledged.scn.json",
+       "applied-once-in-order", WithConfig("attempts", 1)},
+      {"NeverGivesUp", "webhook/a-dead-letter-stops-and-holds-nobody-up.scn.json", "stays-dead",
+       WithConfig("attempts", 1000)},
+      {"LeaseWithoutEnd", "webhook/a-lease-ends-with-a-dead-worker.scn.json", "both",
+       WithConfig("lease", "7d")},
+      {"RemembersBeforeItActs", "webhook/crash-before-the-insert.scn.json",
+       "nothing-acknowledged-before-it-happened",
+       WithReceiver({.verifies = false, .stores = Stores::kBeforeEffect})},
+      {"RemembersAfterItActs", "webhook/crash-between-commit-and-the-next-job.scn.json",
+       "booked-once", WithReceiver({.verifies = false, .stores = Stores::kAfterEffect})},
+      {"ForgetsWhatItAnswered", "webhook/a-lost-answer-costs-one-more-delivery.scn.json",
+       "booked-once-each", WithReceiver({.verifies = false, .remembers_durably = false})},
+      {"LooksThenActs", "webhook/a-burst-of-two-deliveries-at-once.scn.json", "once",
+       WithReceiver({.verifies = false, .races = true})},
+      {"AcceptsTheRetiredSecret", "webhook/the-retired-secret-is-refused.scn.json",
+       "nothing-happened-before", WithReceiver({.verifies = false})},
+      {"KeyWithoutTheSender", "webhook/two-vendors-may-use-the-same-id.scn.json", "both-happened",
+       WithReceiver({.verifies = false})},
+  };
+}
+
+class WebhookMutantTest : public MutantTest, public ::testing::WithParamInterface<WebhookMutant> {};
+
+TEST_P(WebhookMutantTest, IsCaught) {
+  seeds_ = 100;  // Some need a crash at one of several moments.
+  ExpectHealthy(GetParam().file);
+  programs_ = GetParam().programs;
+  EXPECT_THAT(Failures(GetParam().file), ::testing::Contains(GetParam().expectation));
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, WebhookMutantTest, ::testing::ValuesIn(WebhookMutants()),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST_F(MutantTest, ADuplicateHandledTwiceIsCaught) {
   programs_ = WithReceiver({.verifies = false, .remembers = false});
@@ -522,6 +706,50 @@ TEST_P(CallPathMutantTest, IsCaught) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, CallPathMutantTest, ::testing::ValuesIn(CallPathMutants()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+std::vector<CallPathMutant> TokenMutants() {
+  return {
+      {"EarlyRefreshThatEverybodyWaitsFor",
+       "token/refreshes-early-and-serves-the-old-token.scn.json", "nobody-waits",
+       WithNaiveTokens({.margin = 30s})},
+      {"NoEarlyRefresh", "token/refreshes-early-and-serves-the-old-token.scn.json",
+       "ahead-of-the-expiry", WithTokenOptions({.skew = 0s})},
+      {"EarlyFailureThatFailsTheCall", "token/an-outage-before-the-expiry-is-not-noticed.scn.json",
+       "all-served", WithNaiveTokens({.margin = 2min})},
+      {"RefreshPerUnauthorizedCaller", "token/one-refresh-after-many-401s.scn.json", "one-refresh",
+       WithNaiveTokens({.on_401 = true})},
+      {"UnauthorizedIsFinal", "token/one-refresh-after-many-401s.scn.json", "everyone-served",
+       WithNaiveTokens({.on_401 = false})},
+      {"RefreshPerRefusal", "token/a-refused-new-token-is-not-refreshed-again.scn.json",
+       "one-refresh", WithTokenOptions({.rejected_refresh_interval = 0s})},
+      {"OutageThatIsHammered", "token/an-outage-is-waited-out-as-asked.scn.json", "two-requests",
+       WithNaiveTokens({})},
+      {"FailureIsNotShared", "token/a-failed-refresh-is-retried-for-the-caller.scn.json",
+       "two-refreshes", WithNaiveTokens({})},
+      {"FailureIsFinal",
+       "token/a-failed-refresh-is-retried-for-the-caller.scn.json",
+       "everyone-served",
+       {.without = {"retry"}}},
+      {"RotatedTokensInMemoryOnly", "token/a-rotated-token-survives-a-crash.scn.json",
+       "never-logged-out", WithNaiveTokens({})},
+      {"LeaseThatOutlivesItsHolder", "token/a-dead-refreshers-lease-ends.scn.json",
+       "not-before-the-lease-ends", WithTokenOptions({.lease_margin = 1min})},
+      {"NoLease", "token/a-dead-refreshers-lease-ends.scn.json", "one-refresh",
+       WithNaiveTokens({})},
+      {"MarginLongerThanTheLife", "token/a-short-lived-token-is-used-while-it-lives.scn.json",
+       "used-for-most-of-its-life", WithTokenOptions({.skew = 1min, .skew_fraction_max = 1.0})},
+      {"CallerThatWaitsPastItsDeadline",
+       "token/a-silent-token-endpoint-costs-no-more-than-the-deadline.scn.json", "in-time",
+       WithNaiveTokens({.timeout = 10s})},
+      {"LostAnswerIsFinal", "token/a-lost-answer-is-asked-for-once-more.scn.json", "asked-again",
+       WithNaiveTokens({})},
+      {"TokenPerCall", "token/client-credentials-are-presented-once.scn.json", "two-tokens",
+       WithNaiveTokens({.margin = 1h})},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Tokens, CallPathMutantTest, ::testing::ValuesIn(TokenMutants()),
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

@@ -41,12 +41,32 @@ class FlakyTokenStore final : public TokenStore {
     }
     return inner.Save(key, tokens, expected);
   }
+  Result<std::vector<std::string>> Keys(std::string_view after, std::size_t limit) override {
+    return inner.Keys(after, limit);
+  }
+  Result<LeaseAnswer> AcquireRefreshLease(std::string_view key, std::string_view owner,
+                                          SystemTime now, Duration ttl) override {
+    if (before_lease) std::exchange(before_lease, nullptr)();
+    if (fail_leases) return Broken();
+    ++leases;
+    lease_ttl = ttl;
+    return inner.AcquireRefreshLease(key, owner, now, ttl);
+  }
+  Result<void> ReleaseRefreshLease(const RefreshLease& lease) override {
+    ++releases;
+    return inner.ReleaseRefreshLease(lease);
+  }
 
   InMemoryTokenStore inner;
   bool fail_load = false;
   int fail_saves = 0;
   int saves = 0;
+  bool fail_leases = false;
+  int leases = 0;
+  int releases = 0;
+  Duration lease_ttl = {};
   std::function<void()> before_save;
+  std::function<void()> before_lease;
 
  private:
   static Error Broken() {
@@ -580,6 +600,299 @@ TEST_F(TokenManagerTest, SetTokensFailsIfTheyCannotBeStored) {
   const auto set = manager.SetTokens(fresh);
   ASSERT_FALSE(set.has_value());
   EXPECT_EQ(set.error().code, ErrorCode::kStorage);
+}
+
+// Another process that shares the store.
+class TokenLeaseTest : public TokenManagerTest {
+ protected:
+  RefreshLease LeaseOfAnother(Duration ttl = seconds(15)) {
+    const auto answer =
+        store_.inner.AcquireRefreshLease("acme", "another", world_.clock.SystemNow(), ttl);
+    return answer.value().lease.value();
+  }
+  bool IsFree() { return LeaseAnswerOfAnother().lease.has_value(); }
+  LeaseAnswer LeaseAnswerOfAnother() {
+    return store_.inner.AcquireRefreshLease("acme", "another", world_.clock.SystemNow(), seconds(1))
+        .value();
+  }
+};
+
+TEST_F(TokenLeaseTest, OA8_ARefreshHoldsALeaseThatOutlivesItsTimeoutAndGivesItBack) {
+  Store("stored", "r0", Duration::zero());
+  bool free_during_refresh = true;
+  source_.DuringNext([&] { free_during_refresh = IsFree(); });
+  TokenManager manager = Manager({.refresh_timeout = seconds(7), .lease_margin = seconds(3)});
+  EXPECT_EQ(Get(manager), "access-1");
+  EXPECT_FALSE(free_during_refresh);
+  EXPECT_EQ(store_.lease_ttl, seconds(10));
+  EXPECT_TRUE(IsFree());
+}
+
+TEST_F(TokenLeaseTest, OA8_AFailedRefreshGivesTheLeaseBackToo) {
+  Store("stored", "r0", Duration::zero());
+  source_.Fail(Transient());
+  TokenManager manager = Manager();
+  EXPECT_EQ(Get(manager), "error: 503");
+  EXPECT_TRUE(IsFree());
+}
+
+TEST_F(TokenLeaseTest, OA8_TheLoserWaitsAndAdoptsTheTokensOfTheWinner) {
+  Store("stored", "r0", Duration::zero());
+  const RefreshLease lease = LeaseOfAnother();
+  world_.clock.At(seconds(2), [&] {
+    Store("theirs", "r1", hours(1));
+    ASSERT_TRUE(store_.inner.ReleaseRefreshLease(lease).has_value());
+  });
+  TokenManager manager = Manager();
+  EXPECT_EQ(Get(manager), "theirs");
+  EXPECT_THAT(source_.sent(), IsEmpty());
+  EXPECT_LT(world_.clock.Elapsed(), seconds(2) + std::chrono::milliseconds(200));
+  EXPECT_THAT(Phases(), ElementsAre("waiting"));
+}
+
+TEST_F(TokenLeaseTest, OA8_TheStoreIsReadAgainUnderTheLease) {
+  Store("stored", "r0", Duration::zero());
+  TokenManager manager = Manager();
+  // A winner that ends between the last look at the store and the lease.
+  store_.before_lease = [&] { Store("theirs", "r1", hours(1)); };
+  EXPECT_EQ(Get(manager), "theirs");
+  EXPECT_THAT(source_.sent(), IsEmpty());
+}
+
+TEST_F(TokenLeaseTest, OA8_ARefreshTokenThatTheWinnerHasRotatedIsNotSent) {
+  Store("stored", "r0", Duration::zero());
+  const RefreshLease lease = LeaseOfAnother();
+  world_.clock.At(seconds(1), [&] {
+    Store("already-expired", "r1", Duration::zero());
+    ASSERT_TRUE(store_.inner.ReleaseRefreshLease(lease).has_value());
+  });
+  TokenManager manager = Manager();
+  EXPECT_EQ(Get(manager), "access-1");
+  EXPECT_THAT(source_.sent(), ElementsAre("r1"));
+}
+
+TEST_F(TokenLeaseTest, OA8_AWinnerThatDiedIsReplacedWhenItsLeaseEnds) {
+  Store("stored", "r0", Duration::zero());
+  static_cast<void>(LeaseOfAnother(seconds(15)));
+  TokenManager manager = Manager();
+  EXPECT_EQ(Get(manager), "access-1");
+  EXPECT_EQ(world_.clock.Elapsed(), seconds(15));
+}
+
+TEST_F(TokenLeaseTest, OA8_TheWaitForALeaseIsBounded) {
+  Store("stored", "r0", Duration::zero());
+  static_cast<void>(LeaseOfAnother(minutes(5)));
+  TokenManager manager = Manager({.refresh_timeout = seconds(7), .lease_margin = seconds(3)});
+  const auto token = manager.GetToken(Deadline::Never(), {});
+  ASSERT_FALSE(token.has_value());
+  EXPECT_EQ(token.error().code, ErrorCode::kTimeout);
+  EXPECT_EQ(token.error().reason, "lease-held");
+  EXPECT_GE(world_.clock.Elapsed(), seconds(20));
+  EXPECT_LT(world_.clock.Elapsed(), seconds(21));
+}
+
+TEST_F(TokenLeaseTest, OA8_InTheEarlyWindowTheLoserServesTheOldTokenAtOnce) {
+  Store("stored", "r0", seconds(30));
+  TokenManager manager = Manager({.skew = seconds(60), .skew_fraction_max = 1.0});
+  const RefreshLease lease = LeaseOfAnother();
+  EXPECT_EQ(Get(manager), "stored");
+  EXPECT_EQ(Get(manager), "stored");
+  EXPECT_EQ(world_.clock.Elapsed(), Duration::zero());
+  EXPECT_THAT(Phases(), ElementsAre("postponed"));
+  Store("theirs", "r1", hours(1));
+  world_.clock.Advance(seconds(1));
+  EXPECT_EQ(Get(manager), "theirs");
+  EXPECT_THAT(source_.sent(), IsEmpty());
+}
+
+TEST_F(TokenLeaseTest, OA8_APostponedRefreshIsNoFailureWhenTheTokenExpires) {
+  Store("stored", "r0", seconds(30));
+  TokenManager manager = Manager({.skew = seconds(60), .skew_fraction_max = 1.0});
+  const RefreshLease lease = LeaseOfAnother(minutes(1));
+  world_.clock.Advance(seconds(30) - Duration(1));
+  ASSERT_EQ(Get(manager), "stored");
+  world_.clock.Advance(Duration(1));
+  ASSERT_TRUE(store_.inner.ReleaseRefreshLease(lease).has_value());
+  EXPECT_EQ(Get(manager), "access-1");
+}
+
+TEST_F(TokenLeaseTest, AStoreThatGivesNoLeasesDoesNotStopARefresh) {
+  Store("stored", "r0", Duration::zero());
+  store_.fail_leases = true;
+  TokenManager manager = Manager();
+  EXPECT_EQ(Get(manager), "access-1");
+  EXPECT_THAT(logger_.lines, ElementsAre(HasSubstr("warning acme: refreshing without a lease")));
+}
+
+// Answers from a list, and remembers what it was asked.
+class FakeRevoker final : public TokenRevoker {
+ public:
+  Result<Revoked> Revoke(const Secret& token, TokenKind kind, Deadline,
+                         const std::stop_token&) override {
+    sent.push_back((kind == TokenKind::kRefresh ? "refresh " : "access ") +
+                   std::string(token.Reveal()));
+    if (during) std::exchange(during, nullptr)();
+    if (answers.empty()) return Revoked::kConfirmed;
+    const Result<Revoked> answer = answers.front();
+    answers.erase(answers.begin());
+    return answer;
+  }
+
+  std::vector<Result<Revoked>> answers;
+  std::vector<std::string> sent;
+  std::function<void()> during;
+};
+
+class TokenRevocationTest : public TokenLeaseTest {
+ protected:
+  Result<Revocation> Revoke(TokenManager& manager) {
+    return manager.Revoke(revoker_, Deadline::Never(), {});
+  }
+
+  FakeRevoker revoker_;
+};
+
+TEST_F(TokenRevocationTest, OA14_RevokesRefreshAndAccessTokenAndStopsUsingBoth) {
+  Store("stored", "r0", hours(1));
+  TokenManager manager = Manager();
+  ASSERT_EQ(Get(manager), "stored");
+  const auto revocation = Revoke(manager);
+  ASSERT_TRUE(revocation.has_value());
+  EXPECT_EQ(revocation->refresh_token, Revoked::kConfirmed);
+  EXPECT_EQ(revocation->access_token, Revoked::kConfirmed);
+  EXPECT_THAT(revoker_.sent, ElementsAre("refresh r0", "access stored"));
+  EXPECT_EQ(Get(manager), "error: revoked");
+  EXPECT_EQ(Rejected(manager, "stored"), "error: revoked");
+  world_.clock.Advance(hours(1));
+  EXPECT_EQ(Get(manager), "error: revoked") << "for ever";
+  EXPECT_THAT(source_.sent(), IsEmpty());
+  EXPECT_THAT(Phases(), ElementsAre("revoked"));
+}
+
+TEST_F(TokenRevocationTest, OA14_AfterwardsTheStoreHoldsTheMarkAndNoTokens) {
+  Store("stored", "r0", hours(1));
+  TokenManager manager = Manager();
+  ASSERT_TRUE(Revoke(manager).has_value());
+  const TokenSet left = **store_.inner.Load("acme");
+  EXPECT_TRUE(left.revoked);
+  EXPECT_TRUE(left.access_token.empty() && left.refresh_token.empty());
+  TokenManager after_a_restart = Manager();
+  EXPECT_EQ(Get(after_a_restart), "error: revoked");
+  EXPECT_THAT(source_.sent(), IsEmpty());
+}
+
+TEST_F(TokenRevocationTest, OA14_TheUseEndsBeforeTheVendorIsAsked) {
+  Store("stored", "r0", hours(1));
+  TokenManager manager = Manager();
+  ASSERT_EQ(Get(manager), "stored");
+  TokenManager other = Manager();
+  std::string mine;
+  std::string theirs;
+  revoker_.during = [&] {
+    mine = Get(manager);
+    theirs = Get(other);
+  };
+  ASSERT_TRUE(Revoke(manager).has_value());
+  EXPECT_EQ(mine, "error: revoked");
+  EXPECT_EQ(theirs, "error: revoked");
+}
+
+TEST_F(TokenRevocationTest, OA14_AFailureIsReportedAndTheCallCanBeRepeatedAlsoAfterARestart) {
+  Store("stored", "r0", hours(1));
+  revoker_.answers = {Transient(seconds(7)), Revoked::kConfirmed, Transient()};
+  {
+    TokenManager manager = Manager();
+    const auto first = Revoke(manager);
+    ASSERT_FALSE(first.has_value());
+    EXPECT_EQ(first.error().retry_after, seconds(7));
+    EXPECT_EQ(Get(manager), "error: revoked");
+    EXPECT_FALSE(Revoke(manager).has_value());
+  }
+  TokenManager manager = Manager();
+  EXPECT_EQ(Get(manager), "error: revoked");
+  ASSERT_TRUE(Revoke(manager).has_value());
+  EXPECT_THAT(revoker_.sent, ElementsAre("refresh r0", "refresh r0", "access stored", "refresh r0",
+                                         "access stored"));
+  ASSERT_TRUE(Revoke(manager).has_value());
+  EXPECT_EQ(revoker_.sent.size(), 5u) << "there is nothing left to revoke";
+}
+
+TEST_F(TokenRevocationTest, OA14_NothingHappensIfTheMarkCannotBeStored) {
+  Store("stored", "r0", hours(1));
+  TokenManager manager = Manager();
+  store_.fail_saves = 1;
+  const auto revocation = Revoke(manager);
+  ASSERT_FALSE(revocation.has_value());
+  EXPECT_EQ(revocation.error().code, ErrorCode::kStorage);
+  EXPECT_THAT(revoker_.sent, IsEmpty());
+  EXPECT_EQ(Get(manager), "stored");
+}
+
+TEST_F(TokenRevocationTest, OA14_ANewLoginEndsIt) {
+  Store("stored", "r0", hours(1));
+  TokenManager manager = Manager();
+  ASSERT_TRUE(Revoke(manager).has_value());
+  TokenSet login;
+  login.access_token = Secret("new");
+  login.refresh_token = Secret("r9");
+  ASSERT_TRUE(manager.SetTokens(login).has_value());
+  EXPECT_EQ(Get(manager), "new");
+}
+
+TEST_F(TokenRevocationTest, OA14_ALoginDuringTheRevocationIsNotHurt) {
+  Store("stored", "r0", hours(1));
+  TokenManager manager = Manager();
+  revoker_.during = [&] {
+    TokenSet login;
+    login.access_token = Secret("new");
+    ASSERT_TRUE(manager.SetTokens(login).has_value());
+  };
+  ASSERT_TRUE(Revoke(manager).has_value());
+  EXPECT_EQ(Get(manager), "new");
+}
+
+TEST_F(TokenRevocationTest, OA14_ARefreshOfAnotherProcessIsAwaitedAndItsTokensAreRevoked) {
+  Store("stored", "r0", Duration::zero());
+  const RefreshLease lease = LeaseOfAnother();
+  world_.clock.At(seconds(2), [&] {
+    Store("theirs", "r1", hours(1));
+    ASSERT_TRUE(store_.inner.ReleaseRefreshLease(lease).has_value());
+  });
+  TokenManager manager = Manager();
+  ASSERT_TRUE(Revoke(manager).has_value());
+  EXPECT_THAT(revoker_.sent, ElementsAre("refresh r1", "access theirs"));
+}
+
+TEST_F(TokenRevocationTest, OA14_ARefreshThatLostItsLeaseCannotBringTheTokensBack) {
+  Store("stored", "r0", Duration::zero());
+  TokenManager manager = Manager();
+  TokenManager other = Manager();
+  source_.DuringNext([&] {
+    world_.clock.Advance(minutes(1));  // The refresher's lease is over.
+    ASSERT_TRUE(Revoke(other).has_value());
+  });
+  EXPECT_EQ(Get(manager), "error: revoked");
+  EXPECT_TRUE((**store_.inner.Load("acme")).access_token.empty());
+}
+
+TEST_F(TokenRevocationTest, OA14_TokensThatCouldNotBeStoredAreRevokedToo) {
+  Store("stored", "r0", Duration::zero());
+  store_.fail_saves = 3;
+  TokenManager manager = Manager();
+  ASSERT_EQ(Get(manager), "access-1");
+  ASSERT_TRUE(Revoke(manager).has_value());
+  EXPECT_THAT(revoker_.sent, ElementsAre("refresh refresh-1", "access access-1"));
+}
+
+TEST_F(TokenRevocationTest, OA14_AnotherProcessThatSeesTheMarkDropsTheTokenItHasInMemory) {
+  Store("stored", "r0", seconds(100));
+  TokenManager manager = Manager();
+  TokenManager other = Manager();
+  ASSERT_EQ(Get(other), "stored");
+  ASSERT_TRUE(Revoke(manager).has_value());
+  EXPECT_EQ(Get(other), "stored") << "until it looks at the store";
+  world_.clock.Advance(seconds(90));
+  EXPECT_EQ(Get(other), "error: revoked");
 }
 
 }  // namespace

@@ -184,6 +184,58 @@ TEST_F(WebhookProcessorTest, WH14_AnEventWithoutHandlerIsKeptAndHandledWhenOneAp
   EXPECT_EQ(Effect(), "2");
 }
 
+TEST_F(WebhookProcessorTest, WH14_UnhandledEventsAreReplayedHoweverManyOthersAreInFrontOfThem) {
+  WebhookProcessor processor(world_.runtime(), store_);
+  for (int i = 0; i < 5; ++i) processor.ProcessNow(Insert("o" + std::to_string(i), "other"));
+  const WebhookKey key = Insert("e1");
+  processor.ProcessNow(key);
+  ASSERT_EQ(processor.UnhandledEvents(10)->size(), 6u);
+  processor.RegisterHandler("order.paid", Handler());
+  EXPECT_EQ(*processor.ReplayUnhandled(3), 1u);
+  EXPECT_EQ(processor.ProcessNow(key).outcome, WebhookOutcome::kCompleted);
+  processor.RegisterHandler(std::string(WebhookProcessor::kAnyType), Handler());
+  EXPECT_EQ(*processor.ReplayUnhandled(3), 3u) << "the handler for every type takes them all";
+  EXPECT_EQ(*processor.ReplayUnhandled(3), 2u);
+}
+
+TEST_F(WebhookProcessorTest, WH14_RegisteringAHandlerReplaysItsEventsIfAskedTo) {
+  WebhookProcessor processor(world_.runtime(), store_, {.replay_on_register_max = 2});
+  for (const char* id : {"e1", "e2", "e3"}) processor.ProcessNow(Insert(id));
+  processor.ProcessNow(Insert("o1", "other"));
+  processor.RegisterHandler("order.paid", Handler());
+  EXPECT_EQ(store_.List(WebhookStatus::kPending, 10)->size(), 2u);
+  EXPECT_EQ(store_.List(WebhookStatus::kUnhandled, 10)->size(), 2u);
+}
+
+// What is returned is what the store holds afterwards, not what was read before the run.
+TEST_F(WebhookProcessorTest, WH16_TheOutcomeIsTheStateAfterTheRun) {
+  WebhookProcessor processor(world_.runtime(), store_, {.attempts_max = 2});
+  processor.RegisterHandler("order.paid", Handler());
+  errors_ = {HandlerError()};
+  const WebhookKey key = Insert("e1");
+  EXPECT_EQ(processor.ProcessNow(key).outcome, WebhookOutcome::kDeferred);
+  EXPECT_EQ(Record(key).status, WebhookStatus::kPending);
+  EXPECT_EQ(Record(key).attempts, 1);
+  EXPECT_EQ(processor.ProcessNow(key).outcome, WebhookOutcome::kCompleted);
+  EXPECT_EQ(Record(key).status, WebhookStatus::kCompleted);
+  EXPECT_EQ(Record(key).attempts, 2);
+  EXPECT_EQ(Record(key).last_error, "");
+  EXPECT_EQ(store_.Insert(Event("e1"))->status, WebhookStatus::kCompleted);
+}
+
+TEST_F(WebhookProcessorTest, WH12_DeadEventsAreReplayedTogetherWithFreshAttempts) {
+  WebhookProcessor processor(world_.runtime(), store_, {.attempts_max = 1});
+  processor.RegisterHandler("order.paid", Handler());
+  errors_ = {HandlerError(), HandlerError(), HandlerError()};
+  for (const char* id : {"e1", "e2", "e3"}) {
+    EXPECT_EQ(processor.ProcessNow(Insert(id)).outcome, WebhookOutcome::kDead);
+  }
+  EXPECT_EQ(*processor.ReplayDead(2), 2u);
+  EXPECT_EQ(processor.DeadEvents(10)->size(), 1u);
+  EXPECT_EQ(processor.ProcessNow(Event("e1").key).outcome, WebhookOutcome::kCompleted);
+  EXPECT_EQ(*processor.ReplayDead(10), 1u);
+}
+
 TEST_F(WebhookProcessorTest, AnExceptionOfTheHandlerIsAFailure) {
   WebhookProcessor processor(world_.runtime(), store_);
   processor.RegisterHandler("order.paid",

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -92,6 +93,65 @@ TEST_F(WebhookReceiverTest, WH8_DuplicatesAreAcknowledgedWithoutAnotherRun) {
   EXPECT_EQ(runs_, 1);
 }
 
+TEST_F(WebhookReceiverTest, AHandshakeIsAnsweredAsTheVendorWantsItAndNothingIsStored) {
+  const auto receiver = Receiver({}, "slack");
+  const auto response =
+      receiver->Handle(Delivery(R"({"type":"url_verification","challenge":"c-1"})", "slack"));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_THAT(response.body, HasSubstr("c-1"));
+  EXPECT_TRUE(NothingStored());
+  EXPECT_THAT(world_.events.Lines("webhook.received"), ElementsAre(HasSubstr("outcome=handshake")));
+}
+
+TEST_F(WebhookReceiverTest, AHandshakeThatIsNotVerifiedIsRefused) {
+  http::Request request = Delivery(R"({"type":"url_verification","challenge":"c-1"})", "slack");
+  request.body.back() = ' ';
+  const auto response = Receiver({}, "slack")->Handle(request);
+  EXPECT_EQ(response.status, 401);
+  EXPECT_THAT(response.body, testing::Not(HasSubstr("c-1")));
+}
+
+TEST_F(WebhookReceiverTest, AVendorWithoutEventIdsIsTakenWithAKeyOfTheUsers) {
+  WebhookReceiverOptions options;
+  options.event_key = [](const http::Request& request) -> Result<std::string> {
+    return "key-" + std::to_string(request.body.size());
+  };
+  const auto receiver = Receiver(std::move(options), "xero");
+  const auto response = receiver->Handle(Delivery(R"({"events":[{"n":1}]})", "xero"));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "") << "Xero accepts nothing else";
+  const auto kept = store_.List(WebhookStatus::kUnhandled, 2);
+  ASSERT_EQ(kept->size(), 1U);
+  EXPECT_EQ(kept->front().event.key.event_id, "key-20");
+}
+
+TEST_F(WebhookReceiverTest, AnErrorOfTheKeyRefusesTheRequest) {
+  WebhookReceiverOptions options;
+  options.event_key = [](const http::Request&) -> Result<std::string> {
+    return InvalidArgument("no sequence");
+  };
+  const auto response = Receiver(std::move(options))->Handle(Delivery(kPaid));
+  EXPECT_EQ(response.status, 400);
+  EXPECT_TRUE(NothingStored());
+}
+
+TEST_F(WebhookReceiverTest, AVendorThatSignsTheUrlIsVerifiedWithThePublicOne) {
+  constexpr std::string_view kUrl = "https://shop.example/hooks/square";
+  WebhookReceiverOptions options;
+  options.public_url = kUrl;
+  const auto receiver = Receiver(std::move(options), "square");
+  http::Request request;
+  request.method = http::Method::Post();
+  request.url = *http::Url::Parse("http://127.0.0.1:8080/hooks/square");  // Behind a proxy.
+  request.body = R"({"event_id":"e-1","type":"payment.created"})";
+  const std::vector<Secret> secrets = {kSecret};
+  request.headers = *Sign(
+      crypto_, *FindScheme("square"), secrets,
+      {.url = kUrl, .id = "e-1", .timestamp = world_.clock.SystemNow(), .body = request.body});
+  EXPECT_EQ(receiver->Handle(request).status, 200);
+  EXPECT_EQ(Receiver({}, "square")->Handle(request).status, 401);
+}
+
 TEST_F(WebhookReceiverTest, ABadSignatureIs401AndHasNoEffect) {
   http::Request request = Delivery(kPaid);
   request.body.back() = ' ';
@@ -140,6 +200,15 @@ TEST_F(WebhookReceiverTest, WH9_AnEventWithoutIdIs400SoThatItCannotSwallowOthers
   EXPECT_TRUE(NothingStored());
 }
 
+TEST_F(WebhookReceiverTest, WH9_StripesIdIsTheOneInTheBodySoThatEveryEventCounts) {
+  const auto receiver = Receiver({}, "stripe");
+  for (const char* body :
+       {R"({"id":"evt_1","type":"order.paid"})", R"({"id":"evt_2","type":"order.paid"})"}) {
+    EXPECT_EQ(receiver->Handle(Delivery(body, "stripe")).body, kDone);
+  }
+  EXPECT_EQ(runs_, 2);
+}
+
 TEST_F(WebhookReceiverTest, WH9_AnIdThatIsTooLongIs400) {
   const auto with_id = [](std::size_t length) {
     return R"({"type":"order.paid","id":")" + std::string(length, 'x') + "\"}";
@@ -177,6 +246,21 @@ TEST_F(WebhookReceiverTest, WH12_AFullStoreIs503) {
   const auto response = receiver->Handle(Delivery(R"({"id":"d"})"));
   EXPECT_EQ(response.status, 503);
   EXPECT_TRUE(response.headers.Has("Retry-After"));
+}
+
+TEST_F(WebhookReceiverTest, WH19_NeitherAnswerNorEventHoldsAHandlersErrorText) {
+  processor_.RegisterHandler("order.paid",
+                             [](const WebhookEvent&, WebhookTransaction&) -> Result<void> {
+                               return Error{.code = ErrorCode::kConnection,
+                                            .message = "jane@example.com was refused",
+                                            .reason = "refused"};
+                             });
+  const auto response = Receiver()->Handle(Delivery(kPaid));
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.body, R"({"error":"deferred"})");
+  for (const auto& event : world_.events.All()) {
+    EXPECT_EQ(event.ToString().find("jane"), std::string::npos);
+  }
 }
 
 TEST_F(WebhookReceiverTest, WH10_AnEventInProcessIs503WithTheRestOfItsLease) {
