@@ -37,6 +37,8 @@ understudy_dependency(middleware TARGETS PostgreSQL::PostgreSQL PACKAGE PostgreS
 if(UNDERSTUDY_HARNESS)
   understudy_dependency(harness TARGETS OpenSSL::SSL PACKAGE OpenSSL 3.0 PKGCONFIG libssl >= 3.0)
   understudy_dependency(harness TARGETS PkgConfig::HTTPLIB MODULE HTTPLIB PKGCONFIG cpp-httplib)
+  understudy_dependency(harness TARGETS ZLIB::ZLIB PACKAGE ZLIB PKGCONFIG zlib)
+  understudy_dependency(harness TARGETS PkgConfig::BROTLIDEC MODULE BROTLIDEC PKGCONFIG libbrotlidec)
   understudy_dependency(harness TARGETS PkgConfig::RE2 MODULE RE2 PKGCONFIG re2)
   find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)  # Of the program alone.
 endif()

@@ -6,19 +6,23 @@
 // sockets.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <map>
-#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "middleware/base/mutex.h"
 #include "middleware/runtime/random.h"
 
 namespace understudy::harness {
 
-// Thread-safe. Keeps one counter per (lane, site) that ever drew.
+// Thread-safe. Keeps one counter per (lane, site) that ever drew, by its hash: lanes may come from
+// other people's requests, so neither their number nor their length may count.
 class SeededRandom final : public Random {
  public:
+  // Lanes and sites beyond this many share one counter.
+  static constexpr std::size_t kCountersMax = 500'000;
+
   explicit SeededRandom(std::uint64_t seed) : seed_(seed) {}
 
   std::uint64_t Next(std::string_view site) override;
@@ -26,7 +30,8 @@ class SeededRandom final : public Random {
  private:
   const std::uint64_t seed_;
   Mutex mutex_;
-  std::map<std::string, std::uint64_t, std::less<>> visits_ GUARDED_BY(mutex_);
+  std::unordered_map<std::uint64_t, std::uint64_t> visits_ GUARDED_BY(mutex_);
+  std::uint64_t further_visits_ GUARDED_BY(mutex_) = 0;
 };
 
 // The mixing function: a bijection on 64 bits with good avalanche (the finaliser of SplitMix64).

@@ -52,8 +52,15 @@ Result<void> Application::Start() {
                          .config = config_});
   if (!program) return std::move(program).error();
   incarnation->program = *std::move(program);
-  const MutexLock lock(mutex_);
-  if (!stopped_) current_ = std::move(incarnation);
+  {
+    const MutexLock lock(mutex_);
+    if (!stopped_) {
+      current_ = std::move(incarnation);
+      return {};
+    }
+  }
+  // As in Stop: a thread of this life may hold its last reference, and would wait for itself.
+  incarnation->program->Stop();
   return {};
 }
 
@@ -142,7 +149,9 @@ void Application::Stop() {
   // Outside the lock: both wait for threads. A thread of a life may hold its last reference, so it
   // must not be the destructor that waits.
   restarts.clear();
-  for (const auto& life : lives) life->program->Stop();
+  for (const auto& life : lives) {
+    if (life->program != nullptr) life->program->Stop();  // Else it has died while it started.
+  }
 }
 
 }  // namespace understudy::harness

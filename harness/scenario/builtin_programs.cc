@@ -7,6 +7,7 @@
 
 #include "harness/scenario/effect_store.h"
 #include "harness/scenario/oauth_client.h"
+#include "middleware/adapter/paginator.h"
 #include "middleware/base/text.h"
 #include "middleware/client/client_builder.h"
 #include "middleware/http/handler.h"
@@ -64,6 +65,20 @@ class Config {
     if (!value->is_string())
       return InvalidArgument("client.config: \"" + key + "\" must be a text");
     return std::optional<std::string>(value->get<std::string>());
+  }
+
+  // A list of at least one text.
+  Result<std::vector<std::string>> Texts(const std::string& key) const {
+    const auto value = values_.find(key);
+    std::vector<std::string> texts;
+    if (value == values_.end()) return texts;
+    for (const json& item : value->is_array() ? *value : json::array()) {
+      if (item.is_string()) texts.push_back(item.get<std::string>());
+    }
+    if (texts.empty() || texts.size() != value->size()) {
+      return InvalidArgument("client.config: \"" + key + "\" must be a list of texts");
+    }
+    return texts;
   }
 
   Result<std::string> Choice(const std::string& key, std::string fallback,
@@ -173,12 +188,16 @@ Result<void> Apply(const WebhookEvent& event, WebhookTransaction& transaction) {
       {{"kind", event.type}, {"key", event.key.event_id}, {"event_id", event.key.event_id}});
 }
 
+constexpr Duration kOfTheScheme = Duration(-1);
+
 class WebhookReceiverProgram final : public Program, private http::Handler {
  public:
   static Result<std::unique_ptr<Program>> Start(ProgramEnvironment environment) {
     UNDERSTUDY_ASSIGN_OR_RETURN(
-        const Config config, Config::Parse(environment.config, {"mode", "lease", "attempts",
-                                                                "dedupe_ttl", "store", "secret"}));
+        const Config config,
+        Config::Parse(environment.config,
+                      {"mode", "lease", "attempts", "dedupe_ttl", "store", "secret", "secrets",
+                       "tolerance_past", "tolerance_future"}));
     UNDERSTUDY_ASSIGN_OR_RETURN(const std::string mode,
                                 config.Choice("mode", "inline", {"inline", "queued"}));
     UNDERSTUDY_ASSIGN_OR_RETURN(const Duration lease,
@@ -186,10 +205,20 @@ class WebhookReceiverProgram final : public Program, private http::Handler {
     UNDERSTUDY_ASSIGN_OR_RETURN(const int attempts, config.Count("attempts", 10));
     // The stores never forget a key, which is longer than any time to live.
     UNDERSTUDY_RETURN_IF_ERROR(config.Time("dedupe_ttl", std::chrono::hours(24)));
-    UNDERSTUDY_ASSIGN_OR_RETURN(std::optional<std::string> secret, config.Text("secret"));
+    UNDERSTUDY_ASSIGN_OR_RETURN(const std::optional<std::string> secret, config.Text("secret"));
+    UNDERSTUDY_ASSIGN_OR_RETURN(std::vector<std::string> secrets, config.Texts("secrets"));
+    if (secret && !secrets.empty()) {
+      return InvalidArgument("client.config: give \"secret\" or \"secrets\", not both");
+    }
+    if (secret) secrets = {*secret};
+    UNDERSTUDY_ASSIGN_OR_RETURN(const Duration past, config.Time("tolerance_past", kOfTheScheme));
+    UNDERSTUDY_ASSIGN_OR_RETURN(const Duration future,
+                                config.Time("tolerance_future", kOfTheScheme));
     std::unique_ptr<WebhookReceiverProgram> program(
         new WebhookReceiverProgram(std::move(environment)));
-    program->secret_ = std::move(secret);
+    program->secrets_ = std::move(secrets);
+    if (past != kOfTheScheme) program->signature_.tolerance_past = past;
+    if (future != kOfTheScheme) program->signature_.tolerance_future = future;
     UNDERSTUDY_RETURN_IF_ERROR(program->Build(
         mode == "queued" ? WebhookMode::kQueued : WebhookMode::kInline, lease, attempts));
     return std::unique_ptr<Program>(std::move(program));
@@ -218,6 +247,15 @@ class WebhookReceiverProgram final : public Program, private http::Handler {
     return {};
   }
 
+  std::vector<Secret> SecretsOf(const WebhookSpec& webhook) const {
+    std::vector<Secret> secrets;
+    for (const std::string& secret : secrets_) secrets.emplace_back(secret);
+    if (!secrets.empty()) return secrets;
+    secrets.emplace_back(webhook.secret);
+    for (const std::string& secret : webhook.more_secrets) secrets.emplace_back(secret);
+    return secrets;
+  }
+
   Result<void> AddReceiver(const std::string& vendor, const WebhookSpec& webhook,
                            WebhookMode mode) {
     const auto scheme = FindScheme(webhook.scheme);
@@ -228,8 +266,7 @@ class WebhookReceiverProgram final : public Program, private http::Handler {
     }
     UNDERSTUDY_ASSIGN_OR_RETURN(
         SignatureVerifier verifier,
-        SignatureVerifier::Create(environment_.crypto, *scheme,
-                                  {Secret(secret_.value_or(webhook.secret))}));
+        SignatureVerifier::Create(environment_.crypto, *scheme, SecretsOf(webhook), signature_));
     UNDERSTUDY_ASSIGN_OR_RETURN(
         receivers_["/webhooks/" + webhook.id],
         WebhookReceiver::Create(environment_.runtime, std::move(verifier), environment_.webhooks,
@@ -248,9 +285,88 @@ class WebhookReceiverProgram final : public Program, private http::Handler {
   }
 
   const ProgramEnvironment environment_;
-  std::optional<std::string> secret_;  // instead of the webhook's own
+  std::vector<std::string> secrets_;  // Instead of the webhook's own, unless empty.
+  SignatureVerifierOptions signature_;
   std::unique_ptr<WebhookProcessor> processor_;
   std::map<std::string, std::unique_ptr<WebhookReceiver>, std::less<>> receivers_;
+};
+
+// ---- list_reader --------------------------------------------------------------------------------
+
+// Reads a vendor's list page by page. Each item is the effect "item" of its id; the end is the
+// effect "list.complete" or "list.incomplete", its key the operation or the reason.
+class ListReader final : public Program {
+ public:
+  static Result<std::unique_ptr<Program>> Start(ProgramEnvironment environment) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(
+        const Config config,
+        Config::Parse(environment.config, {"path", "pages", "pages_max", "attempts"}));
+    std::unique_ptr<ListReader> program(new ListReader(std::move(environment)));
+    UNDERSTUDY_ASSIGN_OR_RETURN(const std::optional<std::string> path, config.Text("path"));
+    program->path_ = path.value_or("/v1/invoices");
+    UNDERSTUDY_ASSIGN_OR_RETURN(
+        program->pages_,
+        config.Choice("pages", "cursor", {"cursor", "page-token", "link", "next-url"}));
+    UNDERSTUDY_ASSIGN_OR_RETURN(program->pages_max_, config.Count("pages_max", 100));
+    UNDERSTUDY_ASSIGN_OR_RETURN(const int attempts, config.Count("attempts", 3));
+    const auto& vendors = program->environment_.vendors;
+    if (vendors.size() != 1) return InvalidArgument("list_reader needs exactly one vendor");
+    ClientBuilder builder(program->environment_.runtime, program->environment_.network,
+                          vendors.begin()->first);
+    builder.BaseUrl(vendors.begin()->second.origin)
+        .TotalDeadline(std::chrono::seconds(30))
+        .Retry({.attempts_max = attempts});
+    UNDERSTUDY_ASSIGN_OR_RETURN(program->client_, builder.Build());
+    return std::unique_ptr<Program>(std::move(program));
+  }
+
+  Result<http::Response> Call(std::string_view operation, const std::string& args,
+                              const std::stop_token& stop) override {
+    if (operation != "read_list") return Program::Call(operation, args, stop);
+    UNDERSTUDY_ASSIGN_OR_RETURN(http::Request first,
+                                client_->NewRequest(http::Method::Get(), path_));
+    Paginator pages(std::move(first), Strategy(),
+                    [&](const http::Request& request) {
+                      return client_->Call(request, {.operation = "read_list", .stop = stop});
+                    },
+                    {.pages_max = static_cast<std::size_t>(pages_max_)});
+    std::int64_t items = 0;
+    for (;;) {
+      auto page = pages.Next();
+      if (!page) {
+        Publish("list.incomplete", page.error().reason);
+        return std::move(page).error();
+      }
+      if (!*page) break;
+      for (const ExactJson& item : (*page)->items) {
+        const ExactJson* const id = item.Find("id");
+        Publish("item", id == nullptr ? "" : id->StringText().value_or(""));
+        ++items;
+      }
+    }
+    Publish("list.complete", "read_list");
+    return http::Response{.status = 200, .body = json{{"items", items}}.dump()};
+  }
+
+ private:
+  explicit ListReader(ProgramEnvironment environment) : environment_(std::move(environment)) {}
+
+  std::unique_ptr<PageStrategy> Strategy() const {
+    if (pages_ == "page-token") return PageTokenPages({});
+    if (pages_ == "link") return LinkPages();
+    if (pages_ == "next-url") return NextUrlPages({});
+    return CursorPages();
+  }
+
+  void Publish(std::string_view kind, std::string_view key) {
+    environment_.runtime.events.Publish("effect", {{"kind", kind}, {"key", key}});
+  }
+
+  const ProgramEnvironment environment_;
+  std::string path_;
+  std::string pages_;
+  int pages_max_ = 0;
+  std::unique_ptr<Client> client_;
 };
 
 }  // namespace
@@ -258,6 +374,7 @@ class WebhookReceiverProgram final : public Program, private http::Handler {
 ProgramRegistry BuiltinPrograms() {
   ProgramRegistry programs;
   programs.Add("orders_client", {.operations = {"list_orders"}, .start = OrdersClient::Start});
+  programs.Add("list_reader", {.operations = {"read_list"}, .start = ListReader::Start});
   programs.Add("webhook_receiver", {.operations = {}, .start = WebhookReceiverProgram::Start});
   return programs;
 }

@@ -286,13 +286,51 @@ PolicyOptions DecodeAuth(const NodeReader& reader) {
   return options;
 }
 
+// ---- what watches ----
+
+PolicyOptions DecodeAudit(const NodeReader& reader) {
+  AuditOptions options;
+  reader.ExpectKeys({"must", "attempts", "wait", "sink_fails"});
+  reader.Read("must", options.must);
+  reader.Read("attempts", options.attempts);
+  reader.Read("wait", options.wait);
+  RequirePositive(reader, "wait");
+  if (const auto fails = reader.Find("sink_fails"); fails && fails->ExpectKeys({"from", "until"})) {
+    options.fails_from = Duration::zero();
+    fails->Read("from", options.fails_from);
+    fails->Read("until", options.fails_until);
+    if (options.fails_until && *options.fails_until <= *options.fails_from) {
+      fails->Error("the sink works again before it fails", "raise \"until\"");
+    }
+  }
+  return options;
+}
+
+PolicyOptions DecodeHealth(const NodeReader& reader) {
+  HealthOptions options;
+  reader.ExpectKeys({"probe", "every", "timeout", "failures", "successes", "critical"});
+  reader.Require("probe");
+  reader.Read("probe", options.probe);
+  reader.Read("every", options.every);
+  reader.Read("timeout", options.timeout);
+  reader.ReadInt("failures", options.failures, kSmallRange);
+  reader.ReadInt("successes", options.successes, kSmallRange);
+  reader.Read("critical", options.critical);
+  RequirePositive(reader, "timeout");
+  if (options.every < options.timeout) {
+    reader.Error("a probe would start before the one before it has timed out",
+                 "raise \"every\", or lower \"timeout\"");
+  }
+  return options;
+}
+
 // ---- stack ----
 
 using DecodePolicy = PolicyOptions (*)(const NodeReader&);
 // In the order of kPolicyNames.
 constexpr DecodePolicy kDecoders[] = {
-    DecodeFallback, DecodeCache, DecodeDeadline,  DecodeHedge,    DecodeRetry,
-    DecodeBreaker,  DecodeQuota, DecodeRateLimit, DecodeBulkhead, DecodeAuth};
+    DecodeFallback, DecodeCache,     DecodeDeadline, DecodeHedge, DecodeRetry, DecodeBreaker,
+    DecodeQuota,    DecodeRateLimit, DecodeBulkhead, DecodeAuth,  DecodeAudit, DecodeHealth};
 static_assert(std::size(kDecoders) == std::size(kPolicyNames));
 static_assert(std::size(kDecoders) == std::variant_size_v<PolicyOptions>);
 
@@ -387,6 +425,13 @@ void ResolveClientVendors(Scenario& scenario, ProblemList& problems) {
     const auto* const auth = std::get_if<AuthOptions>(&policy.options);
     const auto* const oauth = auth == nullptr ? nullptr : std::get_if<OAuthAuth>(&auth->method);
     if (oauth != nullptr && !oauth->vendor.empty()) check(policy.at, oauth->vendor);
+    const auto* const health = std::get_if<HealthOptions>(&policy.options);
+    if (health != nullptr && !scenario.client.operations.contains(health->probe)) {
+      problems.Add({policy.at.file, policy.at.position.line, policy.at.position.column,
+                    policy.at.pointer,
+                    "health probes the operation \"" + health->probe + "\", which is not there",
+                    "declare it in client.operations"});
+    }
     if (const auto* const fallback = std::get_if<FallbackOptions>(&policy.options)) {
       for (const std::string& vendor : fallback->vendors) check(policy.at, vendor);
     }

@@ -41,6 +41,10 @@ class EffectStore final : public WebhookStore {
   Result<void> Revive(const WebhookKey& key, SystemTime now) override {
     return inner_.Revive(key, now);
   }
+  Result<std::size_t> ReviveUnhandled(std::optional<std::string_view> type, SystemTime now,
+                                      std::size_t limit) override {
+    return inner_.ReviveUnhandled(type, now, limit);
+  }
   Result<std::optional<WebhookRecord>> Find(const WebhookKey& key) override {
     return inner_.Find(key);
   }

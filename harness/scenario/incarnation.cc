@@ -59,6 +59,11 @@ Result<void> FencedWebhookStore::Revive(const WebhookKey& key, SystemTime now) {
   return Guarded<void>([&] { return inner_.Revive(key, now); });
 }
 
+Result<std::size_t> FencedWebhookStore::ReviveUnhandled(std::optional<std::string_view> type,
+                                                        SystemTime now, std::size_t limit) {
+  return Guarded<std::size_t>([&] { return inner_.ReviveUnhandled(type, now, limit); });
+}
+
 Result<std::optional<WebhookRecord>> FencedWebhookStore::Find(const WebhookKey& key) {
   return Guarded<std::optional<WebhookRecord>>([&] { return inner_.Find(key); });
 }

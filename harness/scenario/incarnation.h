@@ -53,6 +53,8 @@ class FencedWebhookStore final : public WebhookStore {
                        std::string_view why) override;
   Result<void> Park(const WebhookLease& lease) override;
   Result<void> Revive(const WebhookKey& key, SystemTime now) override;
+  Result<std::size_t> ReviveUnhandled(std::optional<std::string_view> type, SystemTime now,
+                                      std::size_t limit) override;
   Result<std::optional<WebhookRecord>> Find(const WebhookKey& key) override;
   Result<std::vector<WebhookRecord>> List(WebhookStatus status, std::size_t limit) override;
   Result<std::optional<std::string>> GetEffect(std::string_view key) override;

@@ -22,6 +22,7 @@
 #include "harness/scenario/expectation_spec.h"
 #include "harness/scenario/json_document.h"
 #include "harness/vendor/vendor_spec.h"
+#include "harness/vendor/webhook_emitter.h"
 #include "middleware/base/time.h"
 
 namespace understudy::harness {
@@ -170,10 +171,32 @@ struct CacheOptions {
   Duration stale_while_revalidate = {};
 };
 
+// A record of every call, and of every attempt, in a trail that the history shows as
+// "audit.record" events.
+struct AuditOptions {
+  bool must = false;                        // Refuse what cannot be recorded.
+  bool attempts = true;                     // A record for each attempt, too.
+  Duration wait = std::chrono::seconds(1);  // How long a `must` call waits for its record.
+  // While the program is this old, [from, until), the trail's sink refuses everything.
+  std::optional<Duration> fails_from = {};
+  std::optional<Duration> fails_until = {};  // nullopt: for ever.
+};
+
+// A monitor that probes the operation's vendor, past the other policies.
+struct HealthOptions {
+  std::string probe = {};  // An operation; its args are empty.
+  Duration every = std::chrono::seconds(30);
+  Duration timeout = std::chrono::seconds(5);
+  int failures = 3;   // In a row until it is unhealthy.
+  int successes = 2;  // In a row until it is healthy again.
+  bool critical = true;
+};
+
 // One policy of the stack, as the file lists them: outermost first.
 struct StackPolicy {
   std::variant<FallbackOptions, CacheOptions, DeadlineOptions, HedgeOptions, RetryOptions,
-               BreakerOptions, QuotaOptions, RateLimitOptions, BulkheadOptions, AuthOptions>
+               BreakerOptions, QuotaOptions, RateLimitOptions, BulkheadOptions, AuthOptions,
+               AuditOptions, HealthOptions>
       options = {};
   SourceLocation at = {};
 };
@@ -182,7 +205,9 @@ struct StackPolicy {
 // The index of a StackPolicy's variant is the index here.
 inline constexpr std::string_view kPolicyNames[] = {"fallback", "cache",   "deadline", "hedge",
                                                     "retry",    "breaker", "quota",    "rate_limit",
-                                                    "bulkhead", "auth"};
+                                                    "bulkhead", "auth",    "audit",    "health"};
+// So many of them are layers around a call; the others watch, and have no place among them.
+inline constexpr std::size_t kLayers = 10;
 
 inline std::string_view PolicyName(const StackPolicy& policy) {
   return kPolicyNames[policy.options.index()];
@@ -236,6 +261,10 @@ struct DeliverStep {
   int copies = 1;
   LatencySpec gap = {};  // Between copies.
   bool background = false;
+  // Forgeries; see OutgoingEvent.
+  std::optional<std::string> altered = {};  // serialised
+  OutgoingEvent::Signature signature = OutgoingEvent::Signature::kRight;
+  Duration signed_ahead = {};  // Negative: behind.
 };
 
 // Arms a trap without blocking, if it has an `after`; otherwise crashes at once.

@@ -120,11 +120,14 @@ class Linter {
       return std::max<std::size_t>(policy.options.index(), 1);
     };
     const auto& stack = scenario_.client.stack;
-    for (std::size_t i = 1; i < stack.size(); ++i) {
-      if (rank(stack[i]) >= rank(stack[i - 1])) continue;
-      Warn(stack[i].at,
-           "\"" + std::string(PolicyName(stack[i])) + "\" is listed inside \"" +
-               std::string(PolicyName(stack[i - 1])) +
+    const StackPolicy* outer = nullptr;
+    for (const StackPolicy& policy : stack) {
+      if (policy.options.index() >= kLayers) continue;
+      const StackPolicy* const before = std::exchange(outer, &policy);
+      if (before == nullptr || rank(policy) >= rank(*before)) continue;
+      Warn(policy.at,
+           "\"" + std::string(PolicyName(policy)) + "\" is listed inside \"" +
+               std::string(PolicyName(*before)) +
                "\", but the stack will be built in the documented order",
            "list the policies in that order: fallback, cache, deadline, hedge, retry, breaker, "
            "rate_limit, bulkhead, auth");
@@ -145,7 +148,9 @@ class Linter {
     if (scenario_.client.program) return;  // The program may use them itself.
     for (const auto& [name, operation] : scenario_.client.operations) {
       const std::string& wanted = operation.name;
-      const bool called = std::any_of(calls_.begin(), calls_.end(),
+      const auto* const health = scenario_.client.Find<HealthOptions>();
+      const bool called = (health != nullptr && health->probe == wanted) ||
+                          std::any_of(calls_.begin(), calls_.end(),
                                       [&](const CallStep* call) { return call->call == wanted; });
       if (!called) Warn(operation.at, "no step calls the operation \"" + name + "\"");
     }
@@ -184,7 +189,13 @@ class Linter {
   // What the steps send to `vendor`; only where no program decides that.
   std::vector<http::Request> RequestsTo(const std::string& vendor) const {
     std::vector<http::Request> requests;
-    for (const CallStep* const call : calls_) {
+    std::vector<const CallStep*> calls = calls_;
+    CallStep probe;
+    if (const auto* const health = scenario_.client.Find<HealthOptions>()) {
+      probe.call = health->probe;
+      calls.push_back(&probe);
+    }
+    for (const CallStep* const call : calls) {
       const auto operation = scenario_.client.operations.find(call->call);
       if (operation == scenario_.client.operations.end()) continue;
       if (operation->second.vendor != vendor && !IsFallback(vendor)) continue;
@@ -207,7 +218,9 @@ class Linter {
         RequestMatch match;  // Queries, headers and bodies may come from policies: only method and
                              // path are certain.
         match.method = route.match.method;
+        match.methods = route.match.methods;
         match.path = route.match.path;
+        match.path_exact = route.match.path_exact;
         match.path_regex = route.match.path_regex;
         const auto matcher = RequestMatcher::Compile(match);
         const bool reached =
@@ -306,6 +319,10 @@ class Linter {
     if (event == "deadline" && client.Find<DeadlineOptions>() == nullptr)
       return "the stack has no deadline";
     if (event == "effect") return "there is no program that could have effects";
+    if (event.starts_with("audit.") && client.Find<AuditOptions>() == nullptr)
+      return "the stack has no audit";
+    if (event.starts_with("health.") && client.Find<HealthOptions>() == nullptr)
+      return "the stack has no health";
     if (event == "token.refresh") {
       const auto* auth = client.Find<AuthOptions>();
       if (auth == nullptr || !std::holds_alternative<OAuthAuth>(auth->method))

@@ -45,6 +45,31 @@ Result<std::string> ReadFromFileSystem(const std::string& path, std::size_t max_
   return text;
 }
 
+// Of a file that is nothing but one vendor's section.
+constexpr std::array<std::string_view, 5> kVendorSections = {"routes", "oauth", "limits", "faults",
+                                                             "webhooks"};
+
+bool HasAnyOf(const NodeReader& root, std::span<const std::string_view> keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) { return root.Has(key); });
+}
+
+bool IsOneVendor(const NodeReader& root) {
+  constexpr std::array<std::string_view, 3> kNames = {"vendor", "vendors", "use"};
+  return HasAnyOf(root, kVendorSections) && !HasAnyOf(root, kNames);
+}
+
+bool IsScenario(const NodeReader& root) {
+  constexpr std::array<std::string_view, 3> kParts = {"client", "steps", "expect"};
+  return HasAnyOf(root, kParts);
+}
+
+// "vendors/acme.vendor.json" is about "acme".
+std::string VendorNameOf(const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  const std::string stem = name.substr(0, name.find('.'));
+  return stem.empty() ? std::string(kDefaultVendor) : stem;
+}
+
 std::string FolderOf(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
@@ -85,6 +110,7 @@ class Loader {
       values.insert(values.end(), combination.begin(), combination.end());
       cells.push_back({CellId(combination), DecodeCell(std::move(values))});
       cells.back().scenario.cell = cells.back().id;
+      if (options_.vendors_only) break;
     }
     return Finish(std::move(cells));
   }
@@ -190,13 +216,12 @@ class Loader {
       scenario.params.push_back({value.name, value.value.Serialise(),
                                  substitution.used().count(value.name) != 0, value.at});
     }
-    DecodeHeader(roots.front(), scenario);
-    for (std::size_t i = 1; i < roots.size(); ++i) {
-      if (roots[i].ExpectKeys({"$schema", "format", "use", "vendor", "vendors", "client", "expect"},
-                              true)) {
-        CheckFormat(roots[i]);
-      }
+    if (options_.vendors_only) {
+      DecodeVendorsOnly(roots, scenario);
+      return scenario;
     }
+    DecodeHeader(roots.front(), scenario);
+    ExpectUsedKeys(roots);
     DecodeVendors(roots, scenario);
     DecodeClients(roots, scenario);
     DecodeModes(roots.front(), scenario.modes);
@@ -212,11 +237,41 @@ class Loader {
     return scenario;
   }
 
+  static void ExpectUsedKeys(const std::vector<NodeReader>& roots) {
+    for (std::size_t i = 1; i < roots.size(); ++i) {
+      if (roots[i].ExpectKeys({"$schema", "format", "use", "vendor", "vendors", "client", "expect"},
+                              true)) {
+        CheckFormat(roots[i]);
+      }
+    }
+  }
+
+  void DecodeVendorsOnly(const std::vector<NodeReader>& roots, Scenario& scenario) {
+    const NodeReader& root = roots.front();
+    if (IsOneVendor(root)) {
+      VendorIds ids;
+      VendorSpec& vendor = scenario.vendors[VendorNameOf(root.file())];
+      vendor.name = VendorNameOf(root.file());
+      scenario.places.emplace("vendor " + vendor.name, root.Location());
+      DecodeVendor(root, sources_.front()->files, vendor, ids, scenario.places);
+      return;
+    }
+    if (!IsScenario(root)) {
+      root.ExpectKeys(
+          {"$schema", "format", "name", "why", "use", "params", "matrix", "vendor", "vendors"},
+          true);
+    }
+    if (root.Has("format")) CheckFormat(root);
+    ExpectUsedKeys(roots);
+    DecodeVendors(roots, scenario);
+  }
+
   void DecodeVendors(const std::vector<NodeReader>& roots, Scenario& scenario) {
     std::map<std::string, VendorIds> ids;
     const auto decode = [&](std::size_t source, const std::string& name, const NodeReader& reader) {
       VendorSpec& vendor = scenario.vendors[name];
       vendor.name = name;
+      scenario.places.emplace("vendor " + name, reader.Location());
       DecodeVendor(reader, sources_[source]->files, vendor, ids[name], scenario.places);
     };
     for (std::size_t i = 0; i < roots.size(); ++i) {
@@ -231,6 +286,7 @@ class Loader {
       }
       for (const auto& [name, reader] : vendors->Members()) decode(i, name, reader);
     }
+    for (const auto& [name, vendor] : scenario.vendors) CheckLimitNames(vendor, ids[name]);
     if (scenario.vendors.empty()) {
       roots.front().Error("the key \"vendor\" is missing",
                           "add \"vendor\", \"vendors\", or a file in \"use\" that has one");
@@ -312,6 +368,11 @@ class Loader {
                               std::tuple(file_index(b), b.line, b.column);
                      });
     if (result.ok()) result.cells = std::move(cells);
+    for (const auto& source : sources_) result.files.push_back(source->document.file());
+    for (const auto& [path, text] : files_read_) {
+      if (std::find(result.files.begin(), result.files.end(), path) == result.files.end())
+        result.files.push_back(path);
+    }
     return result;
   }
 

@@ -42,12 +42,16 @@ struct LoadOptions {
   std::size_t max_files = 64;
   std::size_t max_use_depth = 8;
   JsonLimits limits = {};
+  // Of the file, only the vendors count (see vendor_file.h): it may be a scenario, a file of
+  // vendors, or one vendor's section; one cell is loaded, which has nothing else.
+  bool vendors_only = false;
 };
 
 struct LoadResult {
   std::vector<Cell> cells = {};  // In the matrix's order, the last axis fastest; empty on errors.
   std::vector<Diagnostic> diagnostics =
-      {};  // At most 20, in the order of the file; empty on success.
+      {};                               // At most 20, in the order of the file; empty on success.
+  std::vector<std::string> files = {};  // That were read, the given one first.
 
   bool ok() const { return diagnostics.empty(); }
   // One line per diagnostic, each ended by a line break.

@@ -232,14 +232,6 @@ Result<void> Session::SetUpApplication() {
 }
 
 Result<void> Session::SetUpWebhooks() {
-  const WebhookSigner sign = [this](std::string_view scheme, std::string_view secret,
-                                    std::string_view id, SystemTime now,
-                                    std::string_view body) -> http::Headers {
-    const auto found = FindScheme(scheme);
-    if (!found) return {};
-    auto headers = Sign(world_.crypto(), *found, Secret(std::string(secret)), id, now, body);
-    return headers ? *std::move(headers) : http::Headers{};
-  };
   for (const auto& [vendor, spec] : scenario_.vendors) {
     for (const WebhookSpec& webhook : spec.webhooks) {
       if (!webhook.scheme.empty() && !FindScheme(webhook.scheme)) {
@@ -252,6 +244,18 @@ Result<void> Session::SetUpWebhooks() {
         return InvalidArgument("webhook \"" + webhook.id + "\": scheme \"" + webhook.scheme +
                                "\" signs the URL or needs a certificate; scenarios have neither");
       }
+      if (scheme && scheme->layout == SignatureLayout::kPrefixed && !webhook.more_secrets.empty()) {
+        return InvalidArgument("webhook \"" + webhook.id + "\": scheme \"" + webhook.scheme +
+                               "\" has room for one signature; give it one \"secret\"");
+      }
+      const WebhookSigner sign = [this, more = webhook.more_secrets](
+                                     std::string_view name, std::string_view secret,
+                                     std::string_view id, SystemTime now, std::string_view body) {
+        std::vector<Secret> secrets = {Secret(std::string(secret))};
+        for (const std::string& other : more) secrets.emplace_back(other);
+        auto headers = Sign(world_.crypto(), *FindScheme(name), secrets, id, now, body);
+        return headers ? *std::move(headers) : http::Headers{};
+      };
       const ReceiverResolver resolve = [this, id = webhook.id](std::string_view) {
         return http::Url::Parse(application_origin_ + "/webhooks/" + id);
       };
@@ -385,7 +389,10 @@ void Session::Run(const Step& step, const DeliverStep& deliver) {
                                                   .type = deliver.type,
                                                   .json = deliver.json,
                                                   .copies = deliver.copies,
-                                                  .gap = deliver.gap});
+                                                  .gap = deliver.gap,
+                                                  .altered_json = deliver.altered,
+                                                  .signature = deliver.signature,
+                                                  .signed_ahead = deliver.signed_ahead});
   if (!sent) {
     AddProblem("step " + step.id + ": " + sent.error().message,
                static_cast<int>(step.at.position.line));

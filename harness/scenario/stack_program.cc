@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/scenario/oauth_client.h"
+#include "harness/scenario/trail.h"
 #include "middleware/auth/static_auth.h"
 #include "middleware/client/provider_chain.h"
+#include "middleware/health/health_monitor.h"
 #include "middleware/http/form.h"
 
 namespace understudy::harness {
@@ -119,7 +121,9 @@ class StackProgram final : public Program {
     if (const auto* const deadline = spec.Find<DeadlineOptions>()) {
       if (!hooks.without.contains("deadline")) total_ = deadline->total;
     }
-    return {};
+    const auto* const health = spec.Find<HealthOptions>();
+    if (health == nullptr || hooks.without.contains("health")) return {};
+    return StartHealth(*health);
   }
 
   Result<http::Response> Call(std::string_view operation_name, const std::string& args,
@@ -134,6 +138,11 @@ class StackProgram final : public Program {
     if (!others_.empty()) return CallChain(client, prepared, options);
     UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request, prepared.For(client));
     return client.Call(std::move(request), std::move(options));
+  }
+
+  void Stop() override {
+    // Probes of a life that is over fail at once, so this does not wait.
+    if (health_) static_cast<void>(health_->Stop(std::chrono::seconds(10)));
   }
 
  private:
@@ -327,6 +336,52 @@ class StackProgram final : public Program {
     return {};
   }
 
+  Result<void> Add(ClientBuilder& builder, const AuditOptions& options, const std::string&) {
+    if (!audit_) {
+      auto trail =
+          std::make_shared<Trail>(environment_.runtime, options.fails_from, options.fails_until);
+      UNDERSTUDY_ASSIGN_OR_RETURN(
+          audit_, AuditLog::Create({.must_audit_wait = options.wait}, std::move(trail),
+                                   environment_.crypto, environment_.runtime));
+    }
+    builder.Audit(*audit_, {.must_audit = options.must, .attempts = options.attempts});
+    return {};
+  }
+
+  // Not a layer of a client; see StartHealth.
+  Result<void> Add(ClientBuilder&, const HealthOptions&, const std::string&) { return {}; }
+
+  Result<void> StartHealth(const HealthOptions& options) {
+    const auto found = operations_.find(options.probe);
+    if (found == operations_.end()) {
+      return InvalidArgument("client.stack: health: no operation \"" + options.probe + "\"");
+    }
+    const Operation& operation = found->second;
+    // Past breaker, limiter and retry: those speak for themselves.
+    ClientBuilder builder(environment_.runtime, environment_.network, operation.vendor);
+    builder.BaseUrl(environment_.vendors.at(operation.vendor).origin);
+    UNDERSTUDY_ASSIGN_OR_RETURN(prober_, builder.Build());
+    UNDERSTUDY_ASSIGN_OR_RETURN(const Prepared prepared, Prepare(operation, "{}"));
+    UNDERSTUDY_ASSIGN_OR_RETURN(http::Request request, prepared.For(*prober_));
+    const HealthProbe probe = [this, request, name = options.probe](const ProbeContext& context) {
+      return JudgeAnswer(prober_->Call(
+          request, {.operation = name, .deadline = context.deadline, .stop = context.stop}));
+    };
+    UNDERSTUDY_ASSIGN_OR_RETURN(health_, HealthMonitor::Create(environment_.runtime, {}));
+    UNDERSTUDY_RETURN_IF_ERROR(
+        health_->Register({.name = operation.vendor,
+                           .critical = options.critical,
+                           .probe = probe,
+                           .timeout = options.timeout,
+                           .interval = options.every,
+                           .jitter = 0,
+                           .hysteresis = {.failures_to_fail = options.failures,
+                                          .successes_to_recover = options.successes,
+                                          .stale_after = 3 * (options.every + options.timeout)}}));
+    health_->Start();
+    return {};
+  }
+
   Result<void> Add(ClientBuilder& builder, const CacheOptions& options, const std::string&) {
     understudy::CacheOptions cache;
     cache.default_ttl = options.ttl;
@@ -379,7 +434,10 @@ class StackProgram final : public Program {
   std::optional<Duration> total_;
   std::map<std::string, std::shared_ptr<RetryBudget>> budgets_;
   std::map<std::string, std::shared_ptr<OAuthClient>> oauth_;
+  std::unique_ptr<AuditLog> audit_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
+  std::unique_ptr<Client> prober_;
+  std::unique_ptr<HealthMonitor> health_;  // Last: its probes use the others.
 };
 
 }  // namespace

@@ -127,7 +127,10 @@ class StepDecoder {
     reader.ExpectKeys({"id", "note", "deliver", "background"});
     reader.Read("background", step.background);
     const NodeReader deliver = *reader.Find("deliver");
-    if (!deliver.ExpectKeys({"webhook", "event_id", "type", "json", "copies", "gap"})) return step;
+    if (!deliver.ExpectKeys({"webhook", "event_id", "type", "json", "copies", "gap", "altered",
+                             "signature", "signed_ago", "signed_ahead"})) {
+      return step;
+    }
     deliver.Require("event_id");
     deliver.Read("event_id", step.event_id);
     deliver.Read("type", step.type);
@@ -136,7 +139,25 @@ class StepDecoder {
     if (const auto gap = deliver.Find("gap"))
       step.gap = DecodeLatency(*gap).value_or(LatencySpec{});
     step.vendor = Resolve(deliver, "webhook", names_.webhooks, step.webhook);
+    Forge(deliver, step);
     return step;
+  }
+
+  static void Forge(const NodeReader& reader, DeliverStep& step) {
+    using Signature = OutgoingEvent::Signature;
+    static constexpr Word<Signature> kSignatures[] = {
+        {"right", Signature::kRight}, {"wrong", Signature::kWrong}, {"none", Signature::kNone}};
+    reader.ReadJson("altered", step.altered);
+    reader.ReadWord("signature", step.signature, kSignatures);
+    if (reader.Has("signed_ago") && reader.Has("signed_ahead")) {
+      reader.ErrorAtKey("signed_ahead",
+                        "a delivery is signed in the past or in the future, not both",
+                        "keep \"signed_ago\" or \"signed_ahead\"");
+    }
+    Duration ago = {};
+    reader.Read("signed_ago", ago);
+    reader.Read("signed_ahead", step.signed_ahead);
+    if (ago != Duration::zero()) step.signed_ahead = -ago;
   }
 
   CrashStep Crash(const NodeReader& reader) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/match/request_match.h"
+#include "harness/scenario/fault_decoder.h"
 #include "harness/scenario/node_reader.h"
 #include "harness/vendor/vendor_spec.h"
 #include "middleware/base/result.h"
@@ -25,6 +27,10 @@ struct VendorIds {
   IdSet limits = {};
   IdSet webhooks = {};
   std::optional<SourceLocation> oauth = {};
+  IdSet faults = {};
+  // What names something that a file read later may still add; for CheckLimitNames.
+  std::vector<NodeReader> limit_dialects = {};
+  std::vector<NodeReader> limit_routes = {};
 };
 
 // Places of things by name: "route <vendor>/<id>".
@@ -34,10 +40,13 @@ using Places = std::map<std::string, SourceLocation, std::less<>>;
 void DecodeVendor(const NodeReader& reader, const FileAccess& files, VendorSpec& vendor,
                   VendorIds& ids, Places& places);
 
+// Once every file was decoded: reports dialects and routes that limits name and nobody has.
+void CheckLimitNames(const VendorSpec& vendor, const VendorIds& ids);
+
+// What a route's `match` is.
+RequestMatch DecodeMatch(const NodeReader& reader);
+
 // An array of responses.
 std::vector<ResponseSpec> DecodeResponses(const NodeReader& reader, const FileAccess& files);
-
-// A duration, or {"between": [low, high]}.
-std::optional<LatencySpec> DecodeLatency(const NodeReader& reader);
 
 }  // namespace understudy::harness

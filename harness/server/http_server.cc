@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
@@ -20,6 +21,7 @@
 #include "harness/server/response_writer.h"
 #include "harness/server/socket_stream.h"
 #include "harness/server/stop_gate.h"
+#include "harness/server/tls_context.h"
 #include "middleware/base/check.h"
 
 namespace understudy::harness {
@@ -34,6 +36,13 @@ constexpr int kBacklog = 4096;
 constexpr milliseconds kStopGrace{100};
 // For a client that still sends when its request has been refused.
 constexpr Duration kDrainMax = milliseconds(1000);
+// For an alert to be read by a client that goes on sending.
+constexpr Duration kAlertDrainMax = milliseconds(200);
+// A record's header, and the most that follows (RFC 8446 section 5.1).
+constexpr std::size_t kRecordHeadBytes = 5;
+constexpr std::size_t kRecordBytesMax = std::size_t{16} * 1024 + 256;
+// The alert handshake_failure, fatal.
+constexpr std::string_view kHandshakeFailure{"\x15\x03\x03\x00\x02\x02\x28", 7};
 // Before accepting again when the system had no file descriptor or memory for a connection.
 constexpr milliseconds kAcceptPause{1};
 
@@ -54,7 +63,8 @@ Result<void> CheckOptions(const HttpServerOptions& options) {
   const bool all_positive =
       options.connections_max > 0 && options.body_bytes_max > 0 && options.header_bytes_max > 0 &&
       options.headers_max > 0 && options.keep_alive_requests_max > 0 &&
-      options.keep_alive_timeout > Duration::zero() && options.send_timeout > Duration::zero();
+      options.keep_alive_timeout > Duration::zero() && options.send_timeout > Duration::zero() &&
+      options.head_timeout > Duration::zero() && options.body_timeout > Duration::zero();
   if (!all_positive)
     return InvalidArgument("every limit and timeout of HttpServerOptions must be positive");
   return {};
@@ -81,6 +91,42 @@ Error ListenError(const HttpServerOptions& options, int system_error) {
   return error;
 }
 
+CertificateFlaw FlawOf(const ConnectionPlan& plan) {
+  if (!plan.fault) return CertificateFlaw::kNone;
+  switch (*plan.fault) {
+    case ConnectionFault::kTlsExpired:
+      return CertificateFlaw::kExpired;
+    case ConnectionFault::kTlsNotYetValid:
+      return CertificateFlaw::kNotYetValid;
+    case ConnectionFault::kTlsWrongHost:
+      return CertificateFlaw::kWrongHost;
+    case ConnectionFault::kTlsUnknownCa:
+      return CertificateFlaw::kUnknownCa;
+    default:
+      return CertificateFlaw::kNone;
+  }
+}
+
+// The first record of the handshake: clients send their ClientHello in one. False if none came.
+bool ReadClientHello(SocketStream& stream, Duration limit) {
+  std::string record;
+  stream.LimitReceiving(limit);
+  std::size_t size = kRecordHeadBytes;
+  while (record.size() < size) {
+    if (stream.ReceiveRaw(record, size - record.size()) != SocketStream::Received::kData)
+      return false;
+    if (record.size() != kRecordHeadBytes) continue;
+    const auto high = static_cast<unsigned char>(record[3]);
+    const auto low = static_cast<unsigned char>(record[4]);
+    size += std::min<std::size_t>(std::size_t{high} * 256 + low, kRecordBytesMax);
+  }
+  stream.UnlimitReceiving();
+  return true;
+}
+
+// httplib calls process_and_close_socket without a way to say which connection it is about.
+thread_local std::uint64_t current_connection = 0;
+
 }  // namespace
 
 // httplib resolves, binds, listens and accepts; everything on a connection is ours.
@@ -88,6 +134,7 @@ class HttpServer::Engine final : private httplib::Server {
  public:
   Engine(Clock& clock, PlannedHandler& handler, HttpServerOptions options)
       : options_(std::move(options)),
+        handler_(handler),
         gate_(clock),
         runner_(handler, gate_),
         threads_(options_.connections_max) {}
@@ -100,6 +147,10 @@ class HttpServer::Engine final : private httplib::Server {
   }
 
   std::uint16_t port() const { return port_; }
+  bool has_tls() const { return tls_ != nullptr; }
+  std::string ca_pem() const {
+    return tls_ == nullptr || options_.tls->identity ? std::string() : tls_->ca().certificate_pem();
+  }
   std::string authority() const { return HostForUrl(options_.host) + ":" + std::to_string(port_); }
 
  private:
@@ -107,23 +158,37 @@ class HttpServer::Engine final : private httplib::Server {
   // accept loop; our threads live longer.
   class Dispatcher final : public httplib::TaskQueue {
    public:
-    explicit Dispatcher(ConnectionThreads& threads) : threads_(threads) {}
+    Dispatcher(ConnectionThreads& threads, std::uint64_t& accepted)
+        : threads_(threads), accepted_(accepted) {}
+    // On the acceptor's thread, hence in the order of acceptance.
     void enqueue(std::function<void()> serve) override {
+      const auto job = [number = ++accepted_, serve = std::move(serve)] {
+        current_connection = number;
+        serve();
+      };
       // Without a thread the acceptor runs it, which process_and_close_socket recognizes.
-      if (!threads_.TryRun(serve)) serve();
+      if (!threads_.TryRun(job)) job();
     }
     void shutdown() override {}
 
    private:
     ConnectionThreads& threads_;
+    std::uint64_t& accepted_;
   };
 
   void AcceptLoop();
   void StopOnce();
   bool process_and_close_socket(socket_t socket) override;
+  void Refuse(SocketStream& stream);
+  void CarryOut(SocketStream& stream, ConnectionReport& report);
+  bool CarryOutFault(SocketStream& stream, ConnectionFault fault);
+  bool StartTls(SocketStream& stream, ConnectionReport& report);
   void Serve(SocketStream& stream);
 
   const HttpServerOptions options_;
+  PlannedHandler& handler_;
+  std::unique_ptr<TlsContext> tls_;
+  std::uint64_t accepted_ = 0;  // The acceptor's alone.
   StopGate gate_;
   PlanRunner runner_;
   std::uint16_t port_ = 0;
@@ -136,8 +201,11 @@ class HttpServer::Engine final : private httplib::Server {
 };
 
 Result<void> HttpServer::Engine::Start() {
+  if (options_.tls) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(tls_, TlsContext::Create(*options_.tls, options_.host));
+  }
   set_socket_options(SetSocketOptions);
-  new_task_queue = [this] { return std::make_unique<Dispatcher>(threads_).release(); };
+  new_task_queue = [this] { return std::make_unique<Dispatcher>(threads_, accepted_).release(); };
   errno = 0;
   const int port = options_.port == 0                           ? bind_to_any_port(options_.host)
                    : bind_to_port(options_.host, options_.port) ? options_.port
@@ -193,32 +261,109 @@ void HttpServer::Engine::StopOnce() {
 bool HttpServer::Engine::process_and_close_socket(socket_t socket) {
   const SocketTimeouts timeouts{.receive = options_.keep_alive_timeout,
                                 .send = options_.send_timeout};
-  SocketStream stream(socket, timeouts, gate_);
+  const std::uint64_t number = current_connection;
+  SocketStream stream(socket, timeouts, gate_, number);
   if (std::this_thread::get_id() == acceptor_id_) {
-    stream.Send(
-        EncodeRefusal({.status = 503, .reason = "too many connections at once; close some"}));
+    Refuse(stream);
     return true;
   }
-  Serve(stream);
+  ConnectionReport report{.connection = {.index = number, .tls = tls_ != nullptr}};
+  report.plan = handler_.OnAccept(report.connection);
+  CarryOut(stream, report);
+  stream.Close();
+  report.wire = stream.facts();
+  report.requests = report.wire.reuse;  // Counted up by each exchange.
+  handler_.OnConnectionEnd(report);
   return true;
 }
 
+// On the acceptor's thread, which must not wait for a handshake.
+void HttpServer::Engine::Refuse(SocketStream& stream) {
+  if (tls_ != nullptr) return;
+  stream.Send(EncodeRefusal({.status = 503, .reason = "too many connections at once; close some"}));
+}
+
+void HttpServer::Engine::CarryOut(SocketStream& stream, ConnectionReport& report) {
+  const ConnectionPlan& plan = report.plan;
+  if (plan.latency > Duration::zero() &&
+      !gate_.SleepUntil(SaturatingAdd(gate_.clock().Now(), plan.latency))) {
+    return;
+  }
+  const bool applies = plan.fault && (tls_ != nullptr || !IsTlsFault(*plan.fault));
+  if (applies && !CarryOutFault(stream, *plan.fault)) return;
+  if (tls_ != nullptr && !StartTls(stream, report)) return;
+  Serve(stream);
+}
+
+// True if the connection goes on.
+bool HttpServer::Engine::CarryOutFault(SocketStream& stream, ConnectionFault fault) {
+  switch (fault) {
+    case ConnectionFault::kReset:
+      stream.Reset();
+      return false;
+    case ConnectionFault::kClose:
+      stream.CloseAfterDraining(kDrainMax);
+      return false;
+    case ConnectionFault::kSilence:
+      stream.AwaitPeerEnd();
+      return false;
+    case ConnectionFault::kTlsAlert:
+      if (ReadClientHello(stream, options_.tls->handshake_timeout) &&
+          stream.SendRaw(kHandshakeFailure)) {
+        stream.CloseAfterDraining(kAlertDrainMax);
+      }
+      return false;
+    case ConnectionFault::kTlsStall:
+      if (ReadClientHello(stream, options_.tls->handshake_timeout)) stream.AwaitPeerEnd();
+      return false;
+    case ConnectionFault::kTlsReset:
+      if (ReadClientHello(stream, options_.tls->handshake_timeout)) stream.Reset();
+      return false;
+    case ConnectionFault::kTlsNoCloseNotify:
+      stream.OmitCloseNotify();
+      return true;
+    case ConnectionFault::kTlsExpired:
+    case ConnectionFault::kTlsNotYetValid:
+    case ConnectionFault::kTlsWrongHost:
+    case ConnectionFault::kTlsUnknownCa:
+      return true;  // A matter of the handshake.
+  }
+  return true;
+}
+
+bool HttpServer::Engine::StartTls(SocketStream& stream, ConnectionReport& report) {
+  const auto started = stream.StartTls(*tls_, FlawOf(report.plan), options_.tls->handshake_timeout);
+  if (started) return true;
+  report.handshake_error = started.error().message;
+  if (started.error().reason == "plain-http") {
+    stream.SendRaw(EncodeRefusal(
+        {.status = 400, .reason = "this port speaks TLS; use https://" + authority() + "/"}));
+  }
+  stream.CloseAfterDraining(kAlertDrainMax);
+  return false;
+}
+
 void HttpServer::Engine::Serve(SocketStream& stream) {
-  const RequestLimits limits{.head_bytes_max = options_.header_bytes_max,
-                             .headers_max = options_.headers_max,
-                             .body_bytes_max = options_.body_bytes_max};
-  RequestReader reader(stream, limits, authority());
-  bool reusable = true;
-  for (std::uint64_t served = 1; reusable; ++served) {
-    auto next = reader.Next();
+  RequestReader reader(stream, {.limits = {.head_bytes_max = options_.header_bytes_max,
+                                           .headers_max = options_.headers_max,
+                                           .body_bytes_max = options_.body_bytes_max},
+                                .head_timeout = options_.head_timeout,
+                                .body_timeout = options_.body_timeout,
+                                .decode_bodies = options_.decode_request_bodies,
+                                .authority = authority(),
+                                .scheme = tls_ != nullptr ? "https" : "http"});
+  auto after = PlanRunner::Next::kServe;
+  while (after != PlanRunner::Next::kEnd) {
+    const bool not_last = stream.facts().reuse + 1 < options_.keep_alive_requests_max;
+    auto next = reader.Next(
+        [&](const RequestHead& head) { return runner_.OnHead(stream, head, after, not_last); });
     if (std::holds_alternative<ConnectionEnd>(next)) return;
     if (const auto* refusal = std::get_if<Refusal>(&next)) {
       if (stream.Send(EncodeRefusal(*refusal))) stream.CloseAfterDraining(kDrainMax);
       return;
     }
     const auto& received = std::get<ReceivedRequest>(next);
-    const bool keep_alive = received.keep_alive && served < options_.keep_alive_requests_max;
-    reusable = runner_.Run(stream, received.request, keep_alive);
+    after = runner_.Run(stream, received.request, received.keep_alive && not_last);
   }
   // Closed with unread input, the FIN would be an RST.
   if (stream.HasUnreadInput()) stream.CloseAfterDraining(kDrainMax);
@@ -238,7 +383,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(Clock& clock, PlannedHandl
 
 std::uint16_t HttpServer::port() const { return engine_->port(); }
 
-std::string HttpServer::url() const { return "http://" + engine_->authority(); }
+std::string HttpServer::url() const {
+  return (engine_->has_tls() ? "https://" : "http://") + engine_->authority();
+}
+
+std::string HttpServer::ca_pem() const { return engine_->ca_pem(); }
 
 void HttpServer::Stop() { engine_->Stop(); }
 

@@ -4,9 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "harness/server/response_writer.h"
-#include "middleware/base/check.h"
-#include "middleware/base/text.h"
+#include "harness/plan/answer_head.h"
 
 namespace understudy::harness {
 namespace {
@@ -16,6 +14,8 @@ using std::chrono::milliseconds;
 // On real sockets, for the peer's system to acknowledge what was sent: microseconds on the
 // loopback.
 constexpr Duration kDeliveryWaitMax = milliseconds(1000);
+// On real sockets, for a client that still sends when its connection ends.
+constexpr Duration kDrainMax = milliseconds(1000);
 // Below it, one copy is cheaper than a second system call.
 constexpr std::size_t kJoinBytesMax = std::size_t{16} * 1024;
 
@@ -24,38 +24,6 @@ bool SendResponse(const http::Response& response, const Framing& framing, Socket
   if (framing.bodiless) return stream.Send(head);
   if (response.body.size() <= kJoinBytesMax) return stream.Send(head.append(response.body));
   return stream.Send(head, /*more=*/true) && stream.Send(response.body);
-}
-
-Framing LastFraming(const http::Response& response, const http::Request& request) {
-  return Framing{.bodiless = IsBodiless(request.method, response.status),
-                 .close = true,
-                 .body_bytes = response.body.size()};
-}
-
-// The head and half of the body. Where half a body would be a complete answer, the promise is
-// raised or the head is cut: the client must notice.
-bool SendHalf(const http::Response& response, const http::Request& request, SocketStream& stream) {
-  Framing framing = LastFraming(response, request);
-  framing.body_bytes = std::max<std::size_t>(framing.body_bytes, 1);
-  const std::string head = EncodeHead(response, framing);
-  if (framing.bodiless) return stream.Send(std::string_view(head).substr(0, head.size() / 2));
-  const std::string_view body = response.body;
-  return stream.Send(head, /*more=*/true) && stream.Send(body.substr(0, body.size() / 2));
-}
-
-bool SendBadGzip(const http::Response& planned, const http::Request& request,
-                 SocketStream& stream) {
-  http::Response response = planned;
-  const auto set = response.headers.Set("Content-Encoding", "gzip");
-  UNDERSTUDY_CHECK(set.has_value(), "a literal header is valid");
-  const bool could_be_gzip = response.body.empty() || response.body.starts_with("\x1f\x8b");
-  if (could_be_gzip) response.body = "these bytes are not gzip";
-  return SendResponse(response, LastFraming(response, request), stream);
-}
-
-bool PlansToClose(const http::Response& response) {
-  const auto connection = response.headers.Get("Connection");
-  return connection && EqualsIgnoreAsciiCase(*connection, "close");
 }
 
 // The plan may come from a file; a status line that no client can read would look like a fault
@@ -70,12 +38,44 @@ void CheckStatus(ResponsePlan& plan) {
 
 }  // namespace
 
-bool PlanRunner::Run(SocketStream& stream, const http::Request& request, bool keep_alive) {
-  ResponsePlan plan = handler_.Handle(request);
+PlanRunner::Next PlanRunner::Run(SocketStream& stream, const http::Request& request,
+                                 bool keep_alive) {
+  return Perform(handler_.Handle(request), stream, request, keep_alive);
+}
+
+AfterHead PlanRunner::OnHead(SocketStream& stream, const RequestHead& head, Next before,
+                             bool keep_alive) {
+  if (before == Next::kReset) {
+    stream.Reset();
+    return AfterHead::kEnd;
+  }
+  if (before == Next::kClose) {
+    stream.CloseAfterDraining(kDrainMax);
+    return AfterHead::kEnd;
+  }
+  if (!head.chunked && head.content_length == 0) return AfterHead::kReadBody;
+  auto plan = handler_.OnHead(head.request);
+  if (!plan) return AfterHead::kReadBody;
+  // A client that waits for "100 Continue" may leave the body out now: where the next request
+  // begins would be a guess.
+  const bool can_go_on = keep_alive && head.keep_alive && !head.expects_continue;
+  const Next next = Perform(*std::move(plan), stream, head.request, can_go_on);
+  if (next == Next::kServe) return AfterHead::kDiscardBody;
+  // The client is still sending: without draining, a FIN would be an RST.
+  stream.CloseAfterDraining(kDrainMax);
+  return AfterHead::kEnd;
+}
+
+PlanRunner::Next PlanRunner::Perform(ResponsePlan plan, SocketStream& stream,
+                                     const http::Request& request, bool keep_alive) {
   CheckStatus(plan);
-  const End end = CarryOut(plan, stream, request, keep_alive);
+  End end = CarryOut(plan, stream, request, keep_alive);
+  // Now, so that the facts tell of it. With input unread the rest is for CloseAfterDraining.
+  if (end.next == Next::kEnd) stream.FinishSending();
+  const bool look = end.next == Next::kEnd || plan.latency > Duration::zero();
+  end.outcome.wire = stream.TakeExchangeFacts(look, end.outcome.completed);
   handler_.Completed(plan, end.outcome);
-  return end.reusable;
+  return end.next;
 }
 
 PlanRunner::End PlanRunner::CarryOut(const ResponsePlan& plan, SocketStream& stream,
@@ -87,8 +87,8 @@ PlanRunner::End PlanRunner::CarryOut(const ResponsePlan& plan, SocketStream& str
       plan.latency > Duration::zero() && !(plan.fault && IsConnectFault(*plan.fault));
   const bool stopped = waits && !gate_.SleepUntil(SaturatingAdd(gate_.clock().Now(), plan.latency));
   if (plan.fault) {
-    const bool completed = !stopped && CarryOutFault(plan, stream, request);
-    return End{.outcome = {.completed = completed, .ended_by = ToString(*plan.fault)}};
+    if (stopped) return End{.outcome = {.ended_by = ToString(*plan.fault)}};
+    return Fail(plan, stream, request, keep_alive);
   }
   if (stopped) {
     return End{.outcome = {.ended_by = stream.PeerClosed() ? "client-gone" : "host-stopped"}};
@@ -109,54 +109,66 @@ PlanRunner::End PlanRunner::Answer(const ResponsePlan& plan, SocketStream& strea
   const bool sent = SendResponse(response, framing, stream) &&
                     (!peer_closed || stream.AwaitDelivered(kDeliveryWaitMax));
   if (!sent) return End{.outcome = {.ended_by = "client-gone"}};
-  return End{.outcome = {.completed = true}, .reusable = reusable};
+  return End{.outcome = {.completed = true}, .next = reusable ? Next::kServe : Next::kEnd};
 }
 
-bool PlanRunner::CarryOutFault(const ResponsePlan& plan, SocketStream& stream,
-                               const http::Request& request) {
-  switch (*plan.fault) {
-    case FaultKind::kReset:
-    case FaultKind::kRefuse:
-    case FaultKind::kDnsFail:
-      stream.Reset();
-      return false;
-    case FaultKind::kResetMidBody:
-      // The half must be at the client before the reset, which discards what is under way.
-      if (SendHalf(plan.response, request, stream)) stream.AwaitDelivered(kDeliveryWaitMax);
-      stream.Reset();
-      return false;
-    case FaultKind::kTruncate:
-      SendHalf(plan.response, request, stream);
-      return false;
-    case FaultKind::kBadGzip:
-      SendBadGzip(plan.response, request, stream);
-      return false;
-    case FaultKind::kHang:
-      gate_.SleepUntil(kNever);
-      return false;
-    case FaultKind::kSlowDrip:
-      return SendSlowly(plan, stream, request);
+PlanRunner::End PlanRunner::Fail(const ResponsePlan& plan, SocketStream& stream,
+                                 const http::Request& request, bool keep_alive) {
+  End end{.outcome = {.ended_by = ToString(*plan.fault)}};
+  if (IsConnectFault(*plan.fault)) {  // Too late to refuse: the request is here already.
+    stream.Reset();
+    return end;
   }
-  return false;
+  const AnswerScript script = ComposeAnswer(plan, request.method, keep_alive && !gate_.stopping());
+  const bool sent = SendScript(script, stream);
+  end.outcome.completed = sent && script.completes();
+  if (sent) {
+    end.next = Finish(script, stream);
+  } else if (script.finish == AnswerScript::Finish::kReset) {
+    stream.Reset();
+  }
+  return end;
 }
 
-bool PlanRunner::SendSlowly(const ResponsePlan& plan, SocketStream& stream,
-                            const http::Request& request) {
-  const Framing framing = LastFraming(plan.response, request);
-  if (!stream.Send(EncodeHead(plan.response, framing), /*more=*/!plan.response.body.empty()))
-    return false;
-  if (framing.bodiless) return true;
-  const std::size_t piece_bytes = std::max<std::size_t>(plan.drip.piece_bytes, 1);
-  // From piece to piece, not from send to send: the drip does not get slower with the machine.
-  TimePoint due = gate_.clock().Now();
-  std::string_view rest = plan.response.body;
-  while (!rest.empty()) {
+// True if every byte of the script was handed over.
+bool PlanRunner::SendScript(const AnswerScript& script, SocketStream& stream) {
+  const std::string_view head = std::string_view(script.head).substr(0, script.sent);
+  std::string_view rest = std::string_view(script.body).substr(0, script.body_sent());
+  if (!head.empty() && !stream.Send(head, /*more=*/!rest.empty())) return false;
+  const std::size_t piece_bytes = script.piece_bytes == 0 ? rest.size() : script.piece_bytes;
+  // Against the beginning, not from send to send: a slow body does not get slower with the machine.
+  const TimePoint began = script.piece_bytes == 0 ? TimePoint() : gate_.clock().Now();
+  for (std::size_t offset = 0; !rest.empty(); offset += piece_bytes) {
+    const Duration due = script.DueOf(offset);
+    if (due > Duration::zero() && !gate_.SleepUntil(SaturatingAdd(began, due))) return false;
     if (!stream.Send(rest.substr(0, piece_bytes))) return false;
     rest.remove_prefix(std::min(piece_bytes, rest.size()));
-    due = SaturatingAdd(due, plan.drip.pause);
-    if (!rest.empty() && !gate_.SleepUntil(due)) return false;
   }
   return true;
+}
+
+PlanRunner::Next PlanRunner::Finish(const AnswerScript& script, SocketStream& stream) {
+  using Finish = AnswerScript::Finish;
+  switch (script.finish) {
+    case Finish::kServeNext:
+      return Next::kServe;
+    case Finish::kCloseNext:
+      return Next::kClose;
+    case Finish::kResetNext:
+      return Next::kReset;
+    case Finish::kReset:
+      // What was sent must be at the client before the reset, which discards what is under way.
+      if (script.sent > 0) stream.AwaitDelivered(kDeliveryWaitMax);
+      stream.Reset();
+      return Next::kEnd;
+    case Finish::kStall:
+      // A client that has given up frees the thread; one that has only finished sending sees a FIN.
+      if (!handler_.AwaitClientGone()) stream.AwaitPeerEnd();
+      return Next::kEnd;
+    case Finish::kClose:
+      return Next::kEnd;
+  }
+  return Next::kEnd;
 }
 
 }  // namespace understudy::harness

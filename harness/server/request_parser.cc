@@ -115,15 +115,15 @@ std::variant<std::string, Refusal> ParseHost(const http::Headers& headers, bool 
   return std::string(hosts.front());
 }
 
-std::variant<http::Url, Refusal> ParseTarget(std::string_view target, const std::string& host) {
+std::variant<http::Url, Refusal> ParseTarget(std::string_view target, const std::string& origin) {
   if (target.find('#') != std::string_view::npos)
     return BadRequest("the target must not have a fragment");
   // Section 3.2: the origin form, the absolute form, and * for OPTIONS.
   std::string text(target);
   if (target == "*") {
-    text = "http://" + host;
+    text = origin;
   } else if (target.front() == '/') {
-    text = "http://" + host + text;
+    text = origin + text;
   }
   auto url = http::Url::Parse(text);
   if (!url) return BadRequest("the target is not a path or URL: " + url.error().message);
@@ -145,7 +145,8 @@ HeadScanner::Status HeadScanner::Scan(std::string_view bytes) {
 
 std::variant<RequestHead, Refusal> ParseRequestHead(std::string_view head,
                                                     const RequestLimits& limits,
-                                                    std::string_view authority) {
+                                                    std::string_view authority,
+                                                    std::string_view scheme) {
   const std::size_t line_end = head.find(kCrlf);
   if (!head.ends_with("\r\n\r\n")) return BadRequest("the request line is missing");
   auto line = ParseRequestLine(head.substr(0, line_end));
@@ -163,7 +164,8 @@ std::variant<RequestHead, Refusal> ParseRequestHead(std::string_view head,
     return std::move(*refusal);
   auto host = ParseHost(headers, request_line.http_1_0, authority);
   if (auto* refusal = std::get_if<Refusal>(&host)) return std::move(*refusal);
-  auto url = ParseTarget(request_line.target, std::get<std::string>(host));
+  auto url = ParseTarget(request_line.target,
+                         std::string(scheme).append("://").append(std::get<std::string>(host)));
   if (auto* refusal = std::get_if<Refusal>(&url)) return std::move(*refusal);
 
   parsed.request.method = http::Method(request_line.method);

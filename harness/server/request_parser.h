@@ -50,12 +50,13 @@ class HeadScanner {
   std::size_t line_start_ = 0;
 };
 
-// `head` ends with its empty line. The URL is http://<Host>/<target>; `authority` stands in for an
-// absent Host (HTTP/1.0) or an empty one. Refuses with 400 what is malformed or ambiguous, 413,
+// `head` ends with its empty line. The URL is <scheme>://<Host>/<target>; `authority` stands in for
+// an absent Host (HTTP/1.0) or an empty one. Refuses with 400 what is malformed or ambiguous, 413,
 // 431, 501 (a transfer coding other than chunked, or CONNECT) and 505.
 std::variant<RequestHead, Refusal> ParseRequestHead(std::string_view head,
                                                     const RequestLimits& limits,
-                                                    std::string_view authority);
+                                                    std::string_view authority,
+                                                    std::string_view scheme = "http");
 
 // Decodes a chunked body (section 7.1) as it arrives. Extensions and trailer fields are checked for
 // size and dropped.

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "harness/server/content_decoder.h"
+
 namespace understudy::harness {
 namespace {
 
@@ -11,19 +13,44 @@ constexpr std::size_t kReceiveBytes = std::size_t{16} * 1024;
 
 }  // namespace
 
-RequestReader::RequestReader(SocketStream& stream, RequestLimits limits, std::string authority)
-    : stream_(stream), limits_(limits), authority_(std::move(authority)) {}
+RequestReader::RequestReader(SocketStream& stream, ReadingRules rules)
+    : stream_(stream), rules_(std::move(rules)) {}
 
-std::variant<ReceivedRequest, Refusal, ConnectionEnd> RequestReader::Next() {
-  auto head = ReadHead();
-  if (auto* refusal = std::get_if<Refusal>(&head)) return std::move(*refusal);
-  if (std::holds_alternative<ConnectionEnd>(head)) return ConnectionEnd{};
-  auto& received = std::get<RequestHead>(head);
-  if (auto interruption = ReadBody(received)) {
-    if (auto* refusal = std::get_if<Refusal>(&*interruption)) return std::move(*refusal);
-    return ConnectionEnd{};
+std::variant<ReceivedRequest, Refusal, ConnectionEnd> RequestReader::Next(HeadHook on_head) {
+  for (;;) {
+    auto head = ReadHead();
+    stream_.UnlimitReceiving();
+    if (auto* refusal = std::get_if<Refusal>(&head)) return std::move(*refusal);
+    if (std::holds_alternative<ConnectionEnd>(head)) return ConnectionEnd{};
+    auto& received = std::get<RequestHead>(head);
+    EndOfRequest();  // As far as an answer that does not wait for the body can know.
+    const AfterHead then = on_head(received);
+    if (then == AfterHead::kEnd) return ConnectionEnd{};
+    auto interruption = ReadBody(received);
+    stream_.UnlimitReceiving();
+    const bool has_body = !received.request.body.empty();
+    if (!interruption && has_body && rules_.decode_bodies && then == AfterHead::kReadBody)
+      interruption = DecodeBody(received.request);
+    if (interruption) {
+      auto* refusal = std::get_if<Refusal>(&*interruption);
+      // Nobody waits for a second answer.
+      if (refusal == nullptr || then == AfterHead::kDiscardBody) return ConnectionEnd{};
+      return std::move(*refusal);
+    }
+    if (then == AfterHead::kDiscardBody) {
+      taken_ = stream_.facts().request_bytes - buffer_.size();  // Of no exchange.
+      continue;
+    }
+    EndOfRequest();
+    return ReceivedRequest{.request = std::move(received.request),
+                           .keep_alive = received.keep_alive};
   }
-  return ReceivedRequest{.request = std::move(received.request), .keep_alive = received.keep_alive};
+}
+
+void RequestReader::EndOfRequest() {
+  const std::uint64_t taken = stream_.facts().request_bytes - buffer_.size();
+  stream_.AddRequestBytes(taken - taken_);
+  taken_ = taken;
 }
 
 std::optional<RequestReader::Interruption> RequestReader::ReceiveMore() {
@@ -38,9 +65,18 @@ std::optional<RequestReader::Interruption> RequestReader::ReceiveMore() {
   return ConnectionEnd{};
 }
 
+std::optional<RequestReader::Interruption> RequestReader::DecodeBody(http::Request& request) const {
+  auto decoded = DecodeContent(request.headers.GetAll("Content-Encoding"), std::move(request.body),
+                               rules_.limits.body_bytes_max);
+  if (auto* refusal = std::get_if<Refusal>(&decoded)) return std::move(*refusal);
+  request.body = std::get<std::string>(std::move(decoded));
+  return std::nullopt;
+}
+
 std::variant<RequestHead, Refusal, ConnectionEnd> RequestReader::ReadHead() {
   HeadScanner scanner;
   bool skipped = false;
+  bool limited = false;
   for (;;) {
     // RFC 9112 section 2.2: one empty line before a request is a habit of old clients.
     if (!skipped && buffer_.size() >= 2) {
@@ -53,21 +89,25 @@ std::variant<RequestHead, Refusal, ConnectionEnd> RequestReader::ReadHead() {
     }
     const std::size_t head_bytes =
         status == HeadScanner::Status::kComplete ? scanner.size() : buffer_.size();
-    if (head_bytes > limits_.head_bytes_max) {
-      return Refusal{
-          .status = 431,
-          .reason = "the head is larger than " + std::to_string(limits_.head_bytes_max) + " bytes"};
+    if (head_bytes > rules_.limits.head_bytes_max) {
+      return Refusal{.status = 431,
+                     .reason = "the head is larger than " +
+                               std::to_string(rules_.limits.head_bytes_max) + " bytes"};
     }
     if (status == HeadScanner::Status::kComplete) break;
     const bool idle = buffer_.empty();
+    if (!idle && !limited) {
+      stream_.LimitReceiving(rules_.head_timeout);
+      limited = true;
+    }
     if (auto interruption = ReceiveMore()) {
       if (auto* refusal = std::get_if<Refusal>(&*interruption); refusal != nullptr && !idle)
         return *refusal;
       return ConnectionEnd{};
     }
   }
-  auto parsed =
-      ParseRequestHead(std::string_view(buffer_).substr(0, scanner.size()), limits_, authority_);
+  auto parsed = ParseRequestHead(std::string_view(buffer_).substr(0, scanner.size()), rules_.limits,
+                                 rules_.authority, rules_.scheme);
   buffer_.erase(0, scanner.size());
   if (auto* refusal = std::get_if<Refusal>(&parsed)) return std::move(*refusal);
   return std::get<RequestHead>(std::move(parsed));
@@ -79,6 +119,8 @@ std::optional<RequestReader::Interruption> RequestReader::ReadBody(RequestHead& 
   if (head.expects_continue && buffer_.empty() && !stream_.Send("HTTP/1.1 100 Continue\r\n\r\n")) {
     return ConnectionEnd{};
   }
+  if (buffer_.size() < head.content_length || head.chunked)
+    stream_.LimitReceiving(rules_.body_timeout);
   return head.chunked ? ReadChunkedBody(head) : ReadSizedBody(head);
 }
 
@@ -102,7 +144,7 @@ std::optional<RequestReader::Interruption> RequestReader::ReadSizedBody(RequestH
 }
 
 std::optional<RequestReader::Interruption> RequestReader::ReadChunkedBody(RequestHead& head) {
-  ChunkedDecoder decoder(limits_);
+  ChunkedDecoder decoder(rules_.limits);
   for (;;) {
     switch (decoder.Decode(buffer_, head.request.body)) {
       case ChunkedDecoder::Status::kDone:

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "middleware/base/check.h"
 #include "middleware/base/text.h"
 
 namespace understudy::harness {
@@ -30,7 +31,9 @@ SystemTime PeriodStart(Align align, Duration window, SystemTime wall) {
 
 Result<RateWindow> RateWindow::Create(const LimitSpec& spec) {
   if (spec.max < 0) return InvalidArgument("max must not be negative");
-  if (spec.window <= Duration::zero()) {
+  if (spec.kind == Kind::kConcurrency) {
+    if (spec.window < Duration::zero()) return InvalidArgument("window must not be negative");
+  } else if (spec.window <= Duration::zero()) {
     return InvalidArgument("window must be longer than zero, e.g. \"60s\"");
   }
   if (spec.align != Align::kFirstRequest) {
@@ -50,10 +53,10 @@ Result<RateWindow> RateWindow::Create(const LimitSpec& spec) {
 
 RateWindow::RateWindow(const LimitSpec& spec)
     : max_(spec.max),
-      window_(spec.window),
+      window_(spec.window > Duration::zero() ? spec.window : kPermitWait),
       kind_(spec.kind),
       align_(spec.align),
-      credits_(static_cast<Credits>(spec.max) * spec.window.count()) {}
+      credits_(static_cast<Credits>(spec.max) * window_.count()) {}
 
 void RateWindow::StartFixed(TimePoint now, SystemTime wall) {
   if (align_ == Align::kFirstRequest) {
@@ -80,7 +83,10 @@ Duration RateWindow::FixedLeft(TimePoint now, SystemTime wall) const {
 }
 
 void RateWindow::Forget(TimePoint now) {
-  while (!admitted_.empty() && now - admitted_.front() >= window_) admitted_.pop_front();
+  while (!admitted_.empty() && now - admitted_.front().at >= window_) {
+    taken_ -= admitted_.front().points;
+    admitted_.pop_front();
+  }
 }
 
 void RateWindow::Refill(TimePoint now) {
@@ -92,46 +98,93 @@ void RateWindow::Refill(TimePoint now) {
   refilled_at_ = now;
 }
 
-RateDecision RateWindow::Ask(TimePoint now, SystemTime wall) {
-  std::int64_t remaining = 0;
-  Duration wait = window_;
-  switch (kind_) {
-    case Kind::kFixed:
-      StartFixed(now, wall);
-      remaining = max_ - taken_;
-      wait = FixedLeft(now, wall);
-      break;
-    case Kind::kSliding:
-      Forget(now);
-      remaining = max_ - static_cast<std::int64_t>(admitted_.size());
-      if (!admitted_.empty()) wait = admitted_.front() + window_ - now;
-      break;
-    case Kind::kTokenBucket:
-      Refill(now);
-      remaining = static_cast<std::int64_t>(credits_ / window_.count());
-      if (max_ > 0) wait = Duration((window_.count() - credits_ + max_ - 1) / max_);
-      break;
-  }
-  if (remaining > 0) return {.admitted = true, .remaining = remaining};
-  return {.retry_after = wait};
+RateDecision RateWindow::AskFixed(TimePoint now, SystemTime wall, std::int64_t points) {
+  StartFixed(now, wall);
+  const Duration left = FixedLeft(now, wall);
+  RateDecision decision{
+      .admitted = points <= max_ - taken_, .remaining = max_ - taken_, .reset_after = left};
+  if (!decision.admitted) decision.retry_after = left;
+  return decision;
 }
 
-void RateWindow::Take(TimePoint now, SystemTime wall) {
+RateDecision RateWindow::AskSliding(TimePoint now, std::int64_t points) {
+  Forget(now);
+  RateDecision decision{.admitted = points <= max_ - taken_, .remaining = max_ - taken_};
+  if (!admitted_.empty()) decision.reset_after = admitted_.back().at + window_ - now;
+  if (decision.admitted) return decision;
+  decision.retry_after = window_;
+  std::int64_t free = decision.remaining;
+  for (const Admitted& oldest : admitted_) {
+    free += oldest.points;
+    if (free < points) continue;
+    decision.retry_after = oldest.at + window_ - now;
+    break;
+  }
+  return decision;
+}
+
+RateDecision RateWindow::AskBucket(TimePoint now, std::int64_t points) {
+  Refill(now);
+  const Credits full = static_cast<Credits>(max_) * window_.count();
+  const Credits price = static_cast<Credits>(points) * window_.count();
+  // Rounded up: a nanosecond earlier it would not be enough.
+  const auto until = [&](Credits credits) {
+    return max_ > 0 ? Duration((credits - credits_ + max_ - 1) / max_) : window_;
+  };
+  RateDecision decision{.admitted = price <= credits_,
+                        .remaining = static_cast<std::int64_t>(credits_ / window_.count()),
+                        .reset_after = credits_ < full ? until(full) : Duration::zero()};
+  if (!decision.admitted) decision.retry_after = price > full ? window_ : until(price);
+  return decision;
+}
+
+RateDecision RateWindow::Ask(TimePoint now, SystemTime wall, std::int64_t points) {
+  switch (kind_) {
+    case Kind::kFixed:
+      return AskFixed(now, wall, points);
+    case Kind::kSliding:
+      return AskSliding(now, points);
+    case Kind::kTokenBucket:
+    case Kind::kLeakyBucket:
+      return AskBucket(now, points);
+    case Kind::kConcurrency:
+      break;
+  }
+  RateDecision decision{.admitted = points <= max_ - taken_,
+                        .remaining = max_ - taken_,
+                        .reset_after = taken_ > 0 ? window_ : Duration::zero()};
+  if (!decision.admitted) decision.retry_after = window_;
+  return decision;
+}
+
+void RateWindow::Take(TimePoint now, SystemTime wall, std::int64_t points) {
+  if (points == 0) return;  // What takes nothing starts no window either.
   switch (kind_) {
     case Kind::kFixed:
       StartFixed(now, wall);
       if (align_ == Align::kFirstRequest && !window_start_) window_start_ = now;
-      ++taken_;
+      taken_ += points;
       break;
     case Kind::kSliding:
       Forget(now);
-      admitted_.push_back(now);
+      admitted_.push_back({now, points});
+      taken_ += points;
       break;
     case Kind::kTokenBucket:
+    case Kind::kLeakyBucket:
       Refill(now);
-      credits_ -= window_.count();
+      credits_ -= static_cast<Credits>(points) * window_.count();
+      break;
+    case Kind::kConcurrency:
+      taken_ += points;
       break;
   }
+}
+
+void RateWindow::Release(std::int64_t points) {
+  UNDERSTUDY_CHECK(kind_ == Kind::kConcurrency && points <= taken_,
+                   "a permit is given back that was not taken");
+  taken_ -= points;
 }
 
 }  // namespace understudy::harness

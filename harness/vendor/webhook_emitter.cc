@@ -46,7 +46,10 @@ Result<void> CheckSpec(const WebhookSpec& spec) {
 struct WebhookEmitter::Delivery {
   std::string event_id;
   std::string type;
-  std::string body;
+  std::string body;         // As sent.
+  std::string signed_body;  // The same, but for a forgery.
+  bool with_signature = true;
+  Duration signed_ahead = {};
   http::Url url;
   std::uint64_t event_number = 0;
   std::int64_t copy = 1;
@@ -101,15 +104,27 @@ Result<WebhookEmitter::Delivery> WebhookEmitter::Prepare(const OutgoingEvent& ev
   }
   const auto gap = CheckLatency(event.gap);
   if (!gap) return bad("gap: " + gap.error().message);
+  const bool forged = event.altered_json || event.signature != OutgoingEvent::Signature::kRight ||
+                      event.signed_ahead != Duration::zero();
+  if (forged && spec_.scheme.empty())
+    return bad("there is no signature to forge: it is not signed");
   const Json data = Json::parse(event.json, nullptr, false);
-  if (data.is_discarded()) return bad("the payload is not JSON");
+  const Json sent = event.altered_json ? Json::parse(*event.altered_json, nullptr, false) : data;
+  if (data.is_discarded() || sent.is_discarded()) return bad("the payload is not JSON");
   UNDERSTUDY_ASSIGN_OR_RETURN(http::Url url, resolve_(spec_.to));
-  return Delivery{
-      .event_id = event.event_id,
-      .type = event.type,
-      .body = Compact(Json{{"id", event.event_id}, {"type", event.type}, {"data", data}}),
-      .url = std::move(url),
-      .lane = {.step = CurrentLane().step}};
+  const auto body_of = [&](const Json& payload) {
+    return Compact(Json{{"id", event.event_id}, {"type", event.type}, {"data", payload}});
+  };
+  std::string signed_body = body_of(data);
+  if (event.signature == OutgoingEvent::Signature::kWrong) signed_body += "\n";
+  return Delivery{.event_id = event.event_id,
+                  .type = event.type,
+                  .body = body_of(sent),
+                  .signed_body = std::move(signed_body),
+                  .with_signature = event.signature != OutgoingEvent::Signature::kNone,
+                  .signed_ahead = event.signed_ahead,
+                  .url = std::move(url),
+                  .lane = {.step = CurrentLane().step}};
 }
 
 Result<void> WebhookEmitter::Deliver(const OutgoingEvent& event) {
@@ -133,7 +148,7 @@ Result<void> WebhookEmitter::Deliver(const OutgoingEvent& event) {
   TimePoint start_at = runtime_.clock.Now();
   for (std::int64_t copy = 1; copy <= copies; ++copy) {
     if (copy > 1) {
-      const Duration gap = runtime_.random.Between(site, event.gap.low, event.gap.high);
+      const Duration gap = DrawLatency(event.gap, runtime_.random, site);
       start_at = SaturatingAdd(start_at, gap);
     }
     Start(delivery, copy, start_at);
@@ -227,9 +242,10 @@ http::Request WebhookEmitter::MakeRequest(const Delivery& delivery) const {
                         .url = delivery.url,
                         .headers = {{"Content-Type", "application/json"}},
                         .body = delivery.body};
-  if (spec_.scheme.empty()) return request;
-  const http::Headers signature = sign_(spec_.scheme, spec_.secret, delivery.event_id,
-                                        runtime_.clock.SystemNow(), request.body);
+  if (spec_.scheme.empty() || !delivery.with_signature) return request;
+  const http::Headers signature =
+      sign_(spec_.scheme, spec_.secret, delivery.event_id,
+            runtime_.clock.SystemNow() + delivery.signed_ahead, delivery.signed_body);
   for (const auto& [name, value] : signature) {
     const auto added = request.headers.Add(name, value);
     UNDERSTUDY_CHECK(added.has_value(), "headers of a Headers are valid");

@@ -24,6 +24,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,15 @@ struct OutgoingEvent {
   std::string json = "{}";  // The payload, serialised.
   std::int64_t copies = 1;  // The same event this often; each copy is delivered on its own.
   LatencySpec gap = {};     // Between the starts of two copies; drawn at "webhook/<id>/gap".
+  // How an attacker, a bad proxy or a bad clock would send it. For a signed webhook only.
+  std::optional<std::string> altered_json = {};  // Sent instead of `json`, which is what is signed.
+  enum class Signature {
+    kRight,
+    kWrong,  // Well-formed, of other bytes.
+    kNone,   // The headers of the signature are left out.
+  };
+  Signature signature = Signature::kRight;
+  Duration signed_ahead = {};  // The signature's time is this far ahead; negative: behind.
 };
 
 // Makes the signature headers of one attempt. `id` is the event's id, the same for every attempt.
@@ -86,8 +96,8 @@ class WebhookEmitter {
   WebhookEmitter& operator=(const WebhookEmitter&) = delete;
 
   // Starts the deliveries of an event and returns. kInvalidArgument for an empty id, copies outside
-  // 1..kCopiesMax, a malformed gap or JSON; kOverloaded beyond kDeliveriesMax; the resolver's
-  // error.
+  // 1..kCopiesMax, a malformed gap or JSON, and a forgery of a signature that the webhook has not;
+  // kOverloaded beyond kDeliveriesMax; the resolver's error.
   Result<void> Deliver(const OutgoingEvent& event);
 
   // Blocks until every delivery is acknowledged or abandoned, or until `deadline`; true if so.

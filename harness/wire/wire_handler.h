@@ -13,12 +13,14 @@ class WireHandler final : public PlannedHandler {
  public:
   WireHandler(WireClock& clock, PlannedHandler& inner) : clock_(clock), inner_(inner) {}
 
+  std::optional<ResponsePlan> OnHead(const http::Request& head) override;
   ResponsePlan Handle(const http::Request& request) override;
   void Completed(const ResponsePlan& plan, const ExchangeOutcome& outcome) override;
+  ConnectionPlan OnAccept(const ConnectionInfo& connection) override;
+  void OnConnectionEnd(const ConnectionReport& report) override { inner_.OnConnectionEnd(report); }
+  bool AwaitClientGone() override;
 
  private:
-  ResponsePlan HangUntilClientGone(const ResponsePlan& plan);
-
   WireClock& clock_;
   PlannedHandler& inner_;
 };

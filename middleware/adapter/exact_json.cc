@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "middleware/base/check.h"
+#include "middleware/base/text.h"
 
 namespace understudy {
 namespace {
@@ -53,15 +54,6 @@ class CountingIterator {
   std::size_t* read_;
 };
 
-// The library hands over its buffer, in which the decimal point is the locale's.
-std::string WithPoint(std::string text) {
-  for (char& c : text) {
-    const bool number = (c >= '0' && c <= '9') || c == '-' || c == '+' || c == 'e' || c == 'E';
-    if (!number) c = '.';
-  }
-  return text;
-}
-
 std::string Quoted(const std::string& text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -91,7 +83,7 @@ class ExactJsonBuilder final : public Json::json_sax_t {
     return Add(ExactJson::FromNumber(std::to_string(value)));
   }
   bool number_float(number_float_t, const string_t& text) override {
-    return Add(ExactJson::FromNumber(WithPoint(text)));
+    return Add(ExactJson::FromNumber(WithDecimalPoint(text)));
   }
   bool string(string_t& value) override { return Add(ExactJson::String(value)); }
   bool binary(binary_t&) override { return Stop("json-syntax", "holds binary data"); }

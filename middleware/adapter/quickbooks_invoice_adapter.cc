@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "middleware/adapter/error_mapper.h"
-#include "middleware/adapter/iso_time.h"
 #include "middleware/adapter/redacted_json.h"
 #include "middleware/adapter/vendor_fields.h"
 #include "middleware/adapter/vendor_text.h"
+#include "middleware/base/iso_time.h"
 
 namespace understudy {
 namespace {

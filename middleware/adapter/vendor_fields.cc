@@ -1,6 +1,6 @@
 #include "middleware/adapter/vendor_fields.h"
 
-#include "middleware/adapter/iso_time.h"
+#include "middleware/base/iso_time.h"
 
 namespace understudy {
 

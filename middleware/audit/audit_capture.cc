@@ -22,8 +22,16 @@ void AuditCapture::Append(Tag tag, std::string_view value) {
   buffer_.append(lead, kLead).append(value);
 }
 
+// At most kMessageMax bytes of a text that is redacted later. It is cut between two words: half of
+// a URL could end within a secret that is no longer known as one.
+std::string_view AuditCapture::Cut(std::string_view text) {
+  if (text.size() <= kMessageMax) return text;
+  text = text.substr(0, text.find_last_of(" \t\r\n", kMessageMax));
+  return text.size() <= kMessageMax ? text : "(a long text without a space)";
+}
+
 void AuditCapture::Put(Tag tag, std::string_view value) {
-  if (!value.empty()) Append(tag, value.substr(0, kMessageMax));
+  if (!value.empty()) Append(tag, Cut(value));
 }
 
 void AuditCapture::PutUrl(const http::Url& url) {
@@ -51,8 +59,7 @@ void AuditCapture::PutUrl(const http::Url& url) {
 void AuditCapture::PutDecision(Duration after_start, std::string_view layer,
                                std::string_view what) {
   Put(Tag::kDecisionLayer, layer);
-  Append(Tag::kDecision,
-         std::to_string(after_start.count()) + " " + std::string(what.substr(0, kMessageMax)));
+  Append(Tag::kDecision, std::to_string(after_start.count()) + " " + std::string(Cut(what)));
 }
 
 void AuditCapture::TakeHeaders(const http::Headers& headers, const Redactor& redactor, Tag name,

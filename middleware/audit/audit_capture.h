@@ -104,6 +104,7 @@ class AuditCapture {
   static constexpr std::size_t kUsualBytes = 1024;
   static constexpr std::size_t kMessageMax = 4096;
 
+  static std::string_view Cut(std::string_view text);
   void Append(Tag tag, std::string_view value);
   void TakeHeaders(const http::Headers& headers, const Redactor& redactor, Tag name, Tag value);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <exception>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/text.h"
 
 namespace understudy {
@@ -17,13 +18,6 @@ constexpr std::array kDrops = {AuditDrop::kQueueFull, AuditDrop::kRefused, Audit
 constexpr int kIdleLooksMax = 100;
 constexpr std::size_t kQueueReserved = 1024;  // Records.
 
-void RequireIn(std::vector<std::string>& problems, std::string_view name, std::size_t value,
-               std::size_t low, std::size_t high) {
-  if (value >= low && value <= high) return;
-  problems.push_back(std::string(name) + " is " + std::to_string(value) + "; it must be " +
-                     std::to_string(low) + " to " + std::to_string(high));
-}
-
 void RequireDuration(std::vector<std::string>& problems, std::string_view name, Duration value) {
   if (value > Duration::zero() && value <= std::chrono::hours(24)) return;
   problems.push_back(std::string(name) + " is " + FormatDuration(value) +
@@ -32,10 +26,10 @@ void RequireDuration(std::vector<std::string>& problems, std::string_view name, 
 
 Result<void> CheckOptions(const AuditLogOptions& options) {
   std::vector<std::string> problems;
-  RequireIn(problems, "records_max", options.records_max, 1, 1'000'000);
-  RequireIn(problems, "bytes_max", options.bytes_max, std::size_t{64} * 1024,
-            std::size_t{1024} * 1024 * 1024);
-  RequireIn(problems, "batch_max", options.batch_max, 1, 10'000);
+  RequireRange<std::size_t>(problems, "records_max", options.records_max, 1, 1'000'000);
+  RequireRange<std::size_t>(problems, "bytes_max", options.bytes_max, std::size_t{64} * 1024,
+                            std::size_t{1024} * 1024 * 1024);
+  RequireRange<std::size_t>(problems, "batch_max", options.batch_max, 1, 10'000);
   RequireDuration(problems, "linger", options.linger);
   RequireDuration(problems, "must_audit_wait", options.must_audit_wait);
   RequireDuration(problems, "shutdown_max", options.shutdown_max);
@@ -45,11 +39,7 @@ Result<void> CheckOptions(const AuditLogOptions& options) {
     problems.push_back("retry_max is shorter than retry_first");
   if (!options.chain && !options.chain_key.empty())
     problems.push_back("chain_key is given, but chain is off");
-  if (problems.empty()) return {};
-  std::string message = "audit log options";
-  for (std::size_t i = 0; i < problems.size(); ++i)
-    message.append(i == 0 ? ": " : "; ").append(problems[i]);
-  return InvalidArgument(std::move(message));
+  return ToResult("audit log options", problems);
 }
 
 Error Unavailable(std::string_view why) {
@@ -157,36 +147,30 @@ bool AuditLog::Push(AuditCapture capture) {
   return std::exchange(asleep_, false) || queue_.size() == options_.batch_max;
 }
 
-void AuditLog::CountDrop(AuditDrop drop, std::uint64_t count) {
+void AuditLog::CountDrop(AuditDrop drop) {
   const MutexLock lock(mutex_);
-  stats_.dropped[static_cast<std::size_t>(drop)] += count;
+  ++stats_.dropped[static_cast<std::size_t>(drop)];
 }
 
-void AuditLog::Record(AuditCapture capture) {
+void AuditLog::Lose(Pending& pending, AuditDrop why) {
+  if (std::exchange(pending.lost, true)) return;
+  ++stats_.dropped[static_cast<std::size_t>(why)];
+  if (const auto waited = required_.find(pending.ticket); waited != required_.end())
+    waited->second = true;
+}
+
+// The room is given back at the end.
+void AuditLog::Record(AuditCapture capture, Reservation room) {
   // Only what the standard library throws: a call must not fail for want of a record.
   try {
     bool wake = false;
     {
       const MutexLock lock(mutex_);
-      if (!HasRoom(capture.bytes())) {
+      if (room.log_ == nullptr && !HasRoom(capture.bytes())) {
         const AuditDrop why = stopping_ ? AuditDrop::kShutdown : AuditDrop::kQueueFull;
         ++stats_.dropped[static_cast<std::size_t>(why)];
         return;
       }
-      wake = Push(std::move(capture));
-    }
-    if (wake) work_.NotifyAll();
-  } catch (const std::exception&) {
-    CountDrop(AuditDrop::kInternal);
-  }
-}
-
-// The room is given back at the end.
-void AuditLog::Record(AuditCapture capture, Reservation /*room*/) {
-  try {
-    bool wake = false;
-    {
-      const MutexLock lock(mutex_);
       wake = Push(std::move(capture));
     }
     if (wake) work_.NotifyAll();
@@ -275,7 +259,7 @@ void AuditLog::Run() {
   Pendings emptied;
   for (;;) {
     Taken taken = TakeAll(std::move(emptied));
-    std::span<const Pending> rest = taken.records;
+    std::span<Pending> rest = taken.records;
     while (!rest.empty()) {
       const std::size_t size = std::min(rest.size(), options_.batch_max);
       Store(rest.first(size), rest[size - 1].ticket);
@@ -284,14 +268,7 @@ void AuditLog::Run() {
     const bool stored = !taken.records.empty();
     emptied = Recycle(std::move(taken.records));
     if (stored) continue;
-    std::uint64_t through = 0;
-    {
-      const MutexLock lock(mutex_);
-      through = tickets_;
-      wanted_ = std::max(wanted_, through);
-      if (queue_.empty()) in_flight_ = 0;
-    }
-    Store({}, through);
+    Store({}, taken.through);
     if (taken.end) return;
   }
 }
@@ -332,6 +309,9 @@ AuditLog::Taken AuditLog::TakeAll(Pendings emptied) {
     const bool urgent = stopping_ || wanted_ > flushed_;
     if (urgent && queue_.empty()) {
       taken.end = stopping_;
+      // In this locked section: a record that comes later is not stored by what follows.
+      taken.through = tickets_;
+      wanted_ = std::max(wanted_, tickets_);
       return taken;
     }
     if (urgent || queue_.size() >= options_.batch_max) break;
@@ -354,17 +334,18 @@ AuditLog::Taken AuditLog::TakeAll(Pendings emptied) {
   return taken;
 }
 
-std::vector<AuditEntry> AuditLog::Render(std::span<const Pending> batch) {
+std::vector<AuditEntry> AuditLog::Render(std::span<Pending> batch) {
   // What a place in the chain takes.
   constexpr std::size_t kChainBytes = 256;
   std::vector<AuditEntry> entries;
   AddGap(entries);
-  for (const Pending& pending : batch) {
+  for (Pending& pending : batch) {
     AuditEntry entry;
     try {
       entry = ToEntry(renderer_.Render(pending.capture));
     } catch (const std::exception&) {
-      CountDrop(AuditDrop::kInternal);
+      const MutexLock lock(mutex_);
+      Lose(pending, AuditDrop::kInternal);
       continue;
     }
     const bool fits = entry.text.size() + kChainBytes <= AuditEntry::kTextBytesMax;
@@ -373,9 +354,7 @@ std::vector<AuditEntry> AuditLog::Render(std::span<const Pending> batch) {
       continue;
     }
     const MutexLock lock(mutex_);
-    ++stats_.dropped[static_cast<std::size_t>(AuditDrop::kRefused)];
-    if (const auto waited = required_.find(pending.ticket); waited != required_.end())
-      waited->second = true;
+    Lose(pending, AuditDrop::kRefused);
   }
   if (options_.chain) {
     for (AuditEntry& entry : entries) entry.text = chain_.Seal(entry.text);
@@ -388,26 +367,26 @@ void AuditLog::AddGap(std::vector<AuditEntry>& entries) {
   AuditRecord gap{.kind = AuditKind::kGap, .at = runtime_.clock.SystemNow()};
   for (const AuditDrop drop : kDrops) {
     const auto index = static_cast<std::size_t>(drop);
-    const std::uint64_t count = now.dropped[index] - reported_[index];
-    if (count == 0) continue;
-    reported_[index] = now.dropped[index];
-    gap.dropped.emplace(ToString(drop), count);
-    runtime_.events.Publish(
-        "audit.dropped", {{"reason", ToString(drop)}, {"count", static_cast<std::int64_t>(count)}});
+    const std::uint64_t lost = now.dropped[index];
+    // A gap record that is refused is told again; the event was heard.
+    const std::uint64_t unheard = lost - std::exchange(announced_[index], lost);
+    if (unheard != 0)
+      runtime_.events.Publish("audit.dropped", {{"reason", ToString(drop)},
+                                                {"count", static_cast<std::int64_t>(unheard)}});
+    const std::uint64_t untold = lost - std::exchange(reported_[index], lost);
+    if (untold != 0) gap.dropped.emplace(ToString(drop), untold);
   }
   if (gap.dropped.empty()) return;
   gap.id = renderer_.IdOf(NextNumber());
   entries.push_back(ToEntry(gap));
 }
 
-void AuditLog::Store(std::span<const Pending> batch, std::uint64_t through) {
+void AuditLog::Store(std::span<Pending> batch, std::uint64_t through) {
   const ChainPoint before = chain_.point();
   const std::array<std::uint64_t, 4> told = {reported_[0], reported_[1], reported_[2],
                                              reported_[3]};
   const std::vector<AuditEntry> entries = Render(batch);
-  const bool gap = !std::equal(told.begin(), told.end(), std::begin(reported_));
-  Fate fate{.rendered = entries.size() - (gap ? 1 : 0)};
-  fate.stored = Append(entries);
+  Fate fate{.stored = Append(entries)};
   if (!fate.stored) {  // As if it had never been rendered: its gap is told again.
     chain_.Rewind(before);
     std::copy(told.begin(), told.end(), std::begin(reported_));
@@ -415,7 +394,8 @@ void AuditLog::Store(std::span<const Pending> batch, std::uint64_t through) {
   bool flush = false;
   {
     const MutexLock lock(mutex_);
-    flush = wanted_ > flushed_ && wanted_ >= (batch.empty() ? through : batch.front().ticket);
+    // What is refused is not waited for, but what was appended before it may be.
+    flush = !fate.stored || wanted_ > flushed_;
   }
   fate.flushed = flush && FlushSink();
   if (fate.stored && (fate.flushed || !flush) && !entries.empty()) SetFailing({});
@@ -484,26 +464,21 @@ void AuditLog::Pause(Duration delay, bool was_stopping) {
                             [&]() REQUIRES(mutex_) { return stopping_ != was_stopping; });
 }
 
-void AuditLog::Finish(std::span<const Pending> batch, std::uint64_t through, Fate fate) {
+void AuditLog::Finish(std::span<Pending> batch, std::uint64_t through, Fate fate) {
   std::size_t bytes = 0;
   for (const Pending& pending : batch) bytes += pending.capture.bytes();
+  const bool over = IsOver();
   {
     const MutexLock lock(mutex_);
     in_flight_ -= batch.size();
     bytes_ -= bytes;
-    if (fate.stored) {
-      stats_.stored += fate.rendered;
-      if (options_.chain) stats_.chain = chain_.point();
-    } else {
-      const AuditDrop why = stopping_ ? AuditDrop::kShutdown : AuditDrop::kRefused;
-      stats_.dropped[static_cast<std::size_t>(why)] += fate.rendered;
-      for (const Pending& pending : batch) {
-        if (const auto waited = required_.find(pending.ticket); waited != required_.end())
-          waited->second = true;
-      }
+    for (Pending& pending : batch) {
+      if (!fate.stored) Lose(pending, stopping_ ? AuditDrop::kShutdown : AuditDrop::kRefused);
+      if (!pending.lost) ++stats_.stored;
     }
-    // What is lost is not waited for.
-    if (fate.flushed || !fate.stored) flushed_ = std::max(flushed_, through);
+    if (fate.stored && options_.chain) stats_.chain = chain_.point();
+    // At the end of the log, what is lost is not waited for.
+    if (fate.flushed || (over && !fate.stored)) flushed_ = std::max(flushed_, through);
   }
   done_.NotifyAll();
 }

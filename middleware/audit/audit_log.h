@@ -88,13 +88,13 @@ struct AuditStats {
 // runtime's parts must outlive it.
 //
 // Publishes, from its task: "audit.sink": ok, reason, when the sink starts or ceases to fail; and
-// "audit.dropped": reason, count, before the next batch after a loss.
+// "audit.dropped": reason, count, before the next batch after a loss, and once for each record.
 class AuditLog {
  public:
   // Room in the queue for the record of how a must-audit call ends. Movable; gives it back.
   class Reservation {
    public:
-    Reservation() = default;
+    Reservation() noexcept {}  // Not defaulted: clang 14 refuses that as a default argument.
     Reservation(Reservation&& other) noexcept : log_(std::exchange(other.log_, nullptr)) {}
     Reservation& operator=(Reservation&& other) noexcept;
     ~Reservation() { Release(); }
@@ -127,10 +127,9 @@ class AuditLog {
 
   // An empty capture, with memory of an earlier record if there is some: that is most of the cost.
   AuditCapture Begin(AuditKind kind) EXCLUDES(pool_mutex_);
-  // Queues the record, or drops and counts it. Never waits, but for the lock of the queue.
-  void Record(AuditCapture capture) EXCLUDES(mutex_);
-  // The same in the room that was reserved; it is not dropped for a full queue.
-  void Record(AuditCapture capture, Reservation room) EXCLUDES(mutex_);
+  // Queues the record, or drops and counts it. Never waits, but for the lock of the queue. With a
+  // `room` from Require it takes that, and is not dropped for a full queue.
+  void Record(AuditCapture capture, Reservation room = {}) EXCLUDES(mutex_);
 
   // Must-audit: returns when the record is durable, at the latest after must_audit_wait or at
   // `deadline`. kStorage [not-sent, local], reason "audit-unavailable", if it is not or if the sink
@@ -154,6 +153,7 @@ class AuditLog {
   struct Pending {
     AuditCapture capture;
     std::uint64_t ticket = 0;  // Order in the queue, from 1.
+    bool lost = false;         // Counted as dropped already.
   };
   using Pendings = std::vector<Pending>;
 
@@ -163,19 +163,23 @@ class AuditLog {
   bool HasRoom(std::size_t bytes) const REQUIRES(mutex_);
   // Returns true if the writer must be told.
   bool Push(AuditCapture capture) REQUIRES(mutex_);
-  void CountDrop(AuditDrop drop, std::uint64_t count = 1) EXCLUDES(mutex_);
+  void CountDrop(AuditDrop drop) EXCLUDES(mutex_);
+  // Counts a record of the queue that will not be in the trail, once, and tells who waits for it.
+  void Lose(Pending& pending, AuditDrop why) REQUIRES(mutex_);
 
   void Run();
   struct Taken {
     Pendings records = {};  // Empty: somebody waits for a flush, or the end.
     bool end = false;
+    // If there are no records: the last ticket that was taken before, and that a flush is for.
+    std::uint64_t through = 0;
   };
   // `emptied`: a vector to queue into, for its memory.
   Taken TakeAll(Pendings emptied) EXCLUDES(mutex_);
   Pendings Recycle(Pendings records) EXCLUDES(pool_mutex_);
   // `through`: the last ticket of the batch, or that a flush without records is for.
-  void Store(std::span<const Pending> batch, std::uint64_t through) EXCLUDES(mutex_);
-  std::vector<AuditEntry> Render(std::span<const Pending> batch) EXCLUDES(mutex_);
+  void Store(std::span<Pending> batch, std::uint64_t through) EXCLUDES(mutex_);
+  std::vector<AuditEntry> Render(std::span<Pending> batch) EXCLUDES(mutex_);
   void AddGap(std::vector<AuditEntry>& entries) EXCLUDES(mutex_);
   // False if the entries are lost.
   bool Append(const std::vector<AuditEntry>& entries) EXCLUDES(mutex_);
@@ -187,11 +191,10 @@ class AuditLog {
   // Ends early if the log is to end, and was not when the attempt before it began.
   void Pause(Duration delay, bool was_stopping) EXCLUDES(mutex_);
   struct Fate {
-    std::size_t rendered = 0;
     bool stored = false;
     bool flushed = false;
   };
-  void Finish(std::span<const Pending> batch, std::uint64_t through, Fate fate) EXCLUDES(mutex_);
+  void Finish(std::span<Pending> batch, std::uint64_t through, Fate fate) EXCLUDES(mutex_);
 
   const AuditLogOptions options_;
   const std::shared_ptr<AuditSink> sink_;
@@ -199,8 +202,10 @@ class AuditLog {
   const AuditRenderer renderer_;
   const Runtime runtime_;
   std::atomic<std::uint64_t> next_number_{1};
-  HashChain chain_;                 // Of the writer alone.
-  std::uint64_t reported_[4] = {};  // Drops that a gap record tells; of the writer alone.
+  HashChain chain_;  // Of the writer alone.
+  // Of the writer alone: drops that a stored gap record tells, and that an event has told.
+  std::uint64_t reported_[4] = {};
+  std::uint64_t announced_[4] = {};
 
   mutable Mutex mutex_;
   CondVar work_{"audit records"};

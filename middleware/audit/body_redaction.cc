@@ -45,7 +45,9 @@ class JsonPreview final : public nlohmann::json::json_sax_t {
   bool boolean(bool value) override { return Scalar(value ? "true" : "false"); }
   bool number_integer(number_integer_t value) override { return Number(std::to_string(value)); }
   bool number_unsigned(number_unsigned_t value) override { return Number(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t& text) override { return Number(text); }
+  bool number_float(number_float_t, const string_t& text) override {
+    return Number(WithDecimalPoint(text));
+  }
   bool string(string_t& value) override {
     if (!Begin()) return true;
     return Emit(Quoted(Shown(redactor_.Value(value, nesting_), kStringBytesMax)));

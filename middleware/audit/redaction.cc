@@ -6,6 +6,7 @@
 
 #include "middleware/audit/body_redaction.h"
 #include "middleware/audit/secret_text.h"
+#include "middleware/base/problems.h"
 #include "middleware/base/text.h"
 #include "middleware/http/form.h"
 #include "middleware/http/trace_context.h"
@@ -82,15 +83,6 @@ std::string Normalised(std::string_view name) {
   std::string plain;
   for (const char c : AsciiLower(name)) {
     if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')) plain.push_back(c);
-  }
-  return plain;
-}
-
-std::string UnescapePointerToken(std::string_view token) {
-  std::string plain;
-  for (std::size_t i = 0; i < token.size(); ++i) {
-    const bool escape = token[i] == '~' && i + 1 < token.size();
-    plain.push_back(!escape ? token[i] : token[++i] == '1' ? '/' : '~');
   }
   return plain;
 }
@@ -176,11 +168,8 @@ Result<Redactor> Redactor::Create(RedactionOptions options) {
     problems.push_back("preview_bytes_max is " + std::to_string(options.preview_bytes_max) +
                        "; it must be at most " + std::to_string(kPreviewMax));
   }
-  if (problems.empty()) return Redactor(std::move(options));
-  std::string message = "redaction options";
-  for (std::size_t i = 0; i < problems.size(); ++i)
-    message.append(i == 0 ? ": " : "; ").append(problems[i]);
-  return InvalidArgument(std::move(message));
+  UNDERSTUDY_RETURN_IF_ERROR(ToResult("redaction options", problems));
+  return Redactor(std::move(options));
 }
 
 bool Redactor::ShowsHeader(std::string_view name) const {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "middleware/auth/pkce.h"
+#include "middleware/base/problems.h"
 
 namespace understudy {
 namespace {
@@ -98,12 +99,7 @@ Result<std::unique_ptr<AuthorizationFlow>> AuthorizationFlow::Create(
                                          .response_bytes_max = options.response_bytes_max},
                                         "token URL");
   if (!endpoint) problems.push_back(endpoint.error().message);
-  if (!problems.empty()) {
-    std::string message = "authorization flow:";
-    for (const std::string& problem : problems) message += " " + problem + ";";
-    message.pop_back();
-    return InvalidArgument(std::move(message));
-  }
+  UNDERSTUDY_RETURN_IF_ERROR(ToResult("authorization flow", problems));
   return std::unique_ptr<AuthorizationFlow>(
       new AuthorizationFlow({clock, random, crypto, pending}, std::move(options),
                             *std::move(authorization_url), *std::move(endpoint)));

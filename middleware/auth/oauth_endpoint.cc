@@ -10,6 +10,7 @@
 #include "middleware/auth/credential_text.h"
 #include "middleware/base/text.h"
 #include "middleware/http/date.h"
+#include "middleware/http/retry_after.h"
 
 namespace understudy {
 namespace {
@@ -19,7 +20,7 @@ using Json = nlohmann::json;
 // Longer promises and longer pauses than these are mistakes of the vendor; they also must not
 // overflow.
 constexpr std::int64_t kLifetimeMaxSeconds = std::int64_t{10} * 365 * 24 * 3600;
-constexpr std::int64_t kRetryAfterMaxSeconds = std::int64_t{24} * 3600;
+constexpr Duration kRetryAfterMax = std::chrono::hours(24);
 
 // Vendors that refuse a dead refresh token under another name than RFC 6749's (reference
 // vendors 3.2).
@@ -89,20 +90,6 @@ Result<TokenSet> ParseTokens(const Json& answer, SystemTime sent_at) {
   return tokens;
 }
 
-// RFC 9110 section 10.2.3: seconds or a date; bounded.
-std::optional<Duration> RetryAfter(const http::Response& response, SystemTime now) {
-  const auto header = response.headers.Get("Retry-After");
-  if (!header) return std::nullopt;
-  const Duration longest = std::chrono::seconds(kRetryAfterMaxSeconds);
-  if (const auto seconds = ParseUnsigned(*header)) {
-    if (*seconds >= static_cast<std::uint64_t>(kRetryAfterMaxSeconds)) return longest;
-    return std::chrono::seconds(static_cast<std::int64_t>(*seconds));
-  }
-  const auto date = http::ParseHttpDate(*header, now);
-  if (!date) return std::nullopt;
-  return std::clamp(Duration(*date - now), Duration::zero(), longest);
-}
-
 bool IsTransientStatus(int status) { return status >= 500 || status == 429 || status == 408; }
 
 // A total deadline of the refresh is a timeout of the vendor: the caller of Fetch has more time.
@@ -117,7 +104,16 @@ Error FromTransport(Error error) {
 
 std::string JsonBody(const http::FormPairs& params) {
   Json body = Json::object();
-  for (const auto& [name, value] : params) body[name] = value;
+  for (const auto& [name, value] : params) {
+    // A name may be given several times (RFC 8707: resource); in JSON they are a list.
+    Json& member = body[name];
+    if (member.is_null()) {
+      member = value;
+    } else {
+      if (!member.is_array()) member = Json::array({member});
+      member.push_back(value);
+    }
+  }
   return body.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -159,7 +155,7 @@ Error OAuthRefusal(const http::Response& response, SystemTime now,
               .reason = std::to_string(response.status)};
   if (IsTransientStatus(response.status)) {
     error.code = ErrorCode::kConnection;
-    error.retry_after = RetryAfter(response, now);
+    error.retry_after = ParseRetryAfter(response.headers, now, kRetryAfterMax);
     return error;
   }
   const Json answer = ParseObject(response.body);

@@ -224,4 +224,25 @@ std::string EscapePointerToken(std::string_view token) {
   return escaped;
 }
 
+std::string UnescapePointerToken(std::string_view token) {
+  std::string plain;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    const bool escape = token[i] == '~' && i + 1 < token.size();
+    plain.push_back(!escape ? token[i] : token[++i] == '1' ? '/' : '~');
+  }
+  return plain;
+}
+
+std::string WithDecimalPoint(std::string number) {
+  const std::size_t sign = number.find_first_not_of("-+0123456789eE");
+  if (sign == std::string::npos) return number;
+  // The sign of a locale may be more than one byte.
+  const std::size_t end = std::min(number.find_first_of("0123456789", sign), number.size());
+  return number.replace(sign, end - sign, ".");
+}
+
+bool IsWholeNumber(std::string_view number) {
+  return number.find_first_not_of("-0123456789") == std::string_view::npos;
+}
+
 }  // namespace understudy

@@ -66,5 +66,12 @@ std::string_view ClosestMatch(std::string_view word, std::span<const std::string
 
 // A name as one token of a JSON pointer (RFC 6901 section 3): "~" as ~0, "/" as ~1.
 std::string EscapePointerToken(std::string_view token);
+// The inverse. Total: a "~" before anything but "1" is taken as "~0", a last one as itself.
+std::string UnescapePointerToken(std::string_view token);
+
+// The text of a JSON number with a point where a library has put the locale's decimal sign.
+std::string WithDecimalPoint(std::string number);
+// Has the text of a number neither fraction nor exponent, whatever the decimal sign?
+bool IsWholeNumber(std::string_view number);
 
 }  // namespace understudy

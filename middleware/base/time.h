@@ -26,4 +26,18 @@ constexpr TimePoint SaturatingAdd(TimePoint point, Duration duration) {
   return point + duration;
 }
 
+// The same of a wall-clock time, at the ends of what it can tell.
+constexpr SystemTime SaturatingAdd(SystemTime time, Duration duration) {
+  if (duration > Duration::zero() && time > SystemTime::max() - duration) return SystemTime::max();
+  if (duration < Duration::zero() && time < SystemTime::min() - duration) return SystemTime::min();
+  return time + duration;
+}
+
+// The same of two lengths.
+constexpr Duration SaturatingAdd(Duration a, Duration b) {
+  if (b > Duration::zero() && a > Duration::max() - b) return Duration::max();
+  if (b < Duration::zero() && a < Duration::min() - b) return Duration::min();
+  return a + b;
+}
+
 }  // namespace understudy

@@ -39,6 +39,15 @@ CodePoint DecodeUtf8(std::string_view text) {
   return {value, length, true};
 }
 
+bool IsUtf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const CodePoint character = DecodeUtf8(bytes);
+    if (!character.valid) return false;
+    bytes.remove_prefix(character.bytes);
+  }
+  return true;
+}
+
 bool IsControl(char32_t point) {
   if (point < 0x20 || (point >= 0x7f && point <= 0x9f)) return true;
   const bool separator = point == 0x2028 || point == 0x2029;

@@ -20,6 +20,9 @@ struct CodePoint {
 // U+10FFFF are invalid (RFC 3629 section 3). Pure and total over any bytes.
 CodePoint DecodeUtf8(std::string_view text);
 
+// Is every code point of it valid? True of no bytes.
+bool IsUtf8(std::string_view bytes);
+
 // Would `point` act on a terminal or a line-based reader instead of being shown? C0 and C1
 // controls, DEL, the Unicode line and paragraph separators, and the marks that reorder text.
 bool IsControl(char32_t point);

@@ -22,11 +22,11 @@ Result<http::Response> AttemptTimeoutInterceptor::Intercept(http::Request& reque
   Result<http::Response> result = next(request, context);
   context.RestoreDeadline(total);
   if (result || result.error().code != ErrorCode::kDeadlineExceeded) return result;
-  return Translate(std::move(result).error(), own, total);
+  return Translate(std::move(result).error(), own, total, context.Now(runtime_.clock));
 }
 
-Error AttemptTimeoutInterceptor::Translate(Error error, Deadline own, Deadline total) const {
-  const TimePoint now = runtime_.clock.Now();
+Error AttemptTimeoutInterceptor::Translate(Error error, Deadline own, Deadline total,
+                                           TimePoint now) const {
   if (!own.Passed(now)) return error;
   error.reason = "attempt-timeout";
   error.origin = Origin::kRemote;

@@ -28,7 +28,7 @@ class AttemptTimeoutInterceptor final : public Interceptor {
   std::string Describe() const override;
 
  private:
-  Error Translate(Error error, Deadline own, Deadline total) const;
+  Error Translate(Error error, Deadline own, Deadline total, TimePoint now) const;
 
   const std::optional<Duration> timeout_;
   const Duration min_attempt_time_;

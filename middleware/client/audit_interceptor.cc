@@ -50,13 +50,13 @@ Result<http::Response> CallAuditInterceptor::Intercept(http::Request& request, C
     if (!reserved) {
       context.Explain(runtime_.clock.Now(), "audit", "refused: " + reserved.error().message);
       Result<http::Response> refused = std::move(reserved).error();
-      RecordEnd(request, context, refused, at, nullptr);
+      RecordEnd(request, context, refused, at, {});
       return refused;
     }
     room = *std::move(reserved);
   }
   Result<http::Response> result = next(request, context);
-  RecordEnd(request, context, result, at, options_.must_audit ? &room : nullptr);
+  RecordEnd(request, context, result, at, std::move(room));
   return result;
 }
 
@@ -72,7 +72,7 @@ Result<AuditLog::Reservation> CallAuditInterceptor::RecordStart(const http::Requ
 
 void CallAuditInterceptor::RecordEnd(const http::Request& request, const CallContext& context,
                                      const Result<http::Response>& result, SystemTime at,
-                                     AuditLog::Reservation* room) {
+                                     AuditLog::Reservation room) {
   // What the standard library throws for want of memory; the call has happened, whatever becomes of
   // its record.
   try {
@@ -94,11 +94,7 @@ void CallAuditInterceptor::RecordEnd(const http::Request& request, const CallCon
       if (++count > AuditCapture::kDecisionsMax) break;
       capture.PutDecision(decision.at - context.audit_tag().started, decision.layer, decision.what);
     }
-    if (room != nullptr) {
-      log_.Record(std::move(capture), std::move(*room));
-    } else {
-      log_.Record(std::move(capture));
-    }
+    log_.Record(std::move(capture), std::move(room));
   } catch (const std::exception&) {
     log_.CountLost();
   }

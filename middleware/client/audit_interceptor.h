@@ -45,7 +45,7 @@ class CallAuditInterceptor final : public Interceptor {
   Result<AuditLog::Reservation> RecordStart(const http::Request& request,
                                             const CallContext& context, SystemTime at);
   void RecordEnd(const http::Request& request, const CallContext& context,
-                 const Result<http::Response>& result, SystemTime at, AuditLog::Reservation* room);
+                 const Result<http::Response>& result, SystemTime at, AuditLog::Reservation room);
 
   AuditLog& log_;
   const AuditOptions options_;

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "middleware/base/utf8.h"
 #include "middleware/client/utf8_text.h"
 
 namespace understudy {

@@ -41,15 +41,15 @@ Result<http::Response> BreakerInterceptor::Intercept(http::Request& request, Cal
   const TimePoint started = timed ? context.Now(runtime_.clock) : TimePoint();
   Result<http::Response> result = next(request, context);
   context.set_breaker_state({});
-  if (result && result->status < 300 && !timed && !context.breaker_sampled()) {
-    permit->Record(BreakerOutcome::kSuccess);  // What the classifier says of every 2xx.
+  if (result && !timed && !context.breaker_sampled() && classifier_.IsPlainSuccess(*result)) {
+    permit->Record(BreakerOutcome::kSuccess, {.ended = context.Now(runtime_.clock)});
     context.set_breaker_sampled();
     return result;
   }
   const Outcome outcome = classifier_.Classify(result, runtime_.clock);
   BreakerReport report{.retry_after = outcome.retry_after, .repeated = context.breaker_sampled()};
   report.ended = context.Now(runtime_.clock);
-  if (timed) report.duration = *report.ended - started;
+  if (timed) report.duration = report.ended - started;
   permit->Record(outcome.breaker, report);
   context.set_breaker_sampled();
   return result;

@@ -5,7 +5,7 @@
 
 #include "middleware/base/check.h"
 #include "middleware/base/text.h"
-#include "middleware/resilience/retry_after.h"
+#include "middleware/http/retry_after.h"
 #include "middleware/store/in_memory_response_store.h"
 
 namespace understudy {
@@ -36,10 +36,8 @@ std::string Seconds(Duration duration) {
 void AddCacheStatus(http::Response& response, std::string_view parameters) {
   std::string value;
   value.reserve(64);
-  if (response.headers.Has("Cache-Status")) {
-    for (const std::string_view member : response.headers.GetAll("Cache-Status")) {
-      value.append(member).append(", ");
-    }
+  for (const std::string_view member : response.headers.GetAll("Cache-Status")) {
+    value.append(member).append(", ");
   }
   value.append("understudy; ").append(parameters);
   static_cast<void>(response.headers.Set("Cache-Status", value));  // Made of header values.
@@ -408,9 +406,8 @@ void CacheInterceptor::AbsorbHead(const Call& call, const Found& found, const Ex
 
 bool CacheInterceptor::StoreOrErase(const Call& call, const StoredResponse& old,
                                     StoredResponsePtr fresh, FlightGroup::Entry& entry) {
-  http::Request get;  // What is stored answers GET.
-  get.headers = call.request.headers;
-  if (ReasonNotToStore(get, fresh->response).empty()) return Store(call, std::move(fresh), entry);
+  // A request with no-store has passed the cache by.
+  if (ReasonNotToStore(fresh->response).empty()) return Store(call, std::move(fresh), entry);
   EraseStored(call, old);
   return false;
 }

@@ -38,12 +38,12 @@
 #include <vector>
 
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/client/background_tasks.h"
 #include "middleware/client/expiring_keys.h"
 #include "middleware/client/flight_group.h"
 #include "middleware/client/interceptor.h"
 #include "middleware/resilience/cache_policy.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/runtime.h"
 #include "middleware/store/response_store.h"
 

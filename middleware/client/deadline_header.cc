@@ -126,7 +126,7 @@ Result<http::Response> DeadlineHeaderInterceptor::Intercept(http::Request& reque
                                                             CallContext& context, Next next) {
   const Deadline deadline = context.deadline();
   if (!deadline.reachable()) return next(request, context);
-  const TimePoint now = runtime_.clock.Now();
+  const TimePoint now = context.Now(runtime_.clock);
   const Duration remaining = deadline.WithReserve(options_.reserve).Remaining(now);
   const std::optional<std::string> value =
       FormatDeadlineHeader(std::min(remaining, options_.longest), options_.form);

@@ -14,10 +14,10 @@
 #include <optional>
 #include <string>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
 #include "middleware/client/interceptor.h"
 #include "middleware/http/headers.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/deadline.h"
 #include "middleware/runtime/runtime.h"
 
@@ -75,6 +75,7 @@ class DeadlineHeaderInterceptor final : public Interceptor {
 
   Result<http::Response> Intercept(http::Request& request, CallContext& context,
                                    Next next) override;
+  bool MayWait() const override { return false; }
   std::string Describe() const override;
 
  private:

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/client/interceptor.h"
 #include "middleware/resilience/outcome.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/runtime.h"
 
 namespace understudy {

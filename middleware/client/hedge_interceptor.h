@@ -11,10 +11,10 @@
 #include <memory>
 #include <string>
 
+#include "middleware/base/problems.h"
 #include "middleware/client/hedge_timer.h"
 #include "middleware/client/interceptor.h"
 #include "middleware/resilience/outcome.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/resilience/retry_budget.h"
 #include "middleware/runtime/runtime.h"
 

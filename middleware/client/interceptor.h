@@ -29,19 +29,17 @@ class Interceptor;
 // also zero.
 class Next {
  public:
-  Next(std::span<const std::unique_ptr<Interceptor>> inner, http::Transport& transport)
-      : inner_(inner), transport_(&transport) {}
+  // `caller_may_wait`: whoever calls this may have let time pass without telling it to the context.
+  Next(std::span<const std::unique_ptr<Interceptor>> inner, http::Transport& transport,
+       bool caller_may_wait = false)
+      : inner_(inner), transport_(&transport), caller_may_wait_(caller_may_wait) {}
 
   Result<http::Response> operator()(http::Request& request, CallContext& context) const;
 
  private:
-  Next(std::span<const std::unique_ptr<Interceptor>> inner, http::Transport& transport,
-       bool caller_may_wait)
-      : inner_(inner), transport_(&transport), caller_may_wait_(caller_may_wait) {}
-
   std::span<const std::unique_ptr<Interceptor>> inner_;
   http::Transport* transport_;
-  bool caller_may_wait_ = true;
+  bool caller_may_wait_;
 };
 
 // Shared by all calls of a client: stateless, or synchronised inside. Must not throw. A layer that

@@ -72,8 +72,7 @@ class Builder final : public Json::json_sax_t {
   bool number_integer(number_integer_t value) override { return Add(value); }
   bool number_unsigned(number_unsigned_t value) override { return Add(value); }
   bool number_float(number_float_t value, const string_t& text) override {
-    if (text.find_first_of(".eE") == string_t::npos)
-      return Fail("json-number", "has a whole number of more than 64 bits");
+    if (IsWholeNumber(text)) return Fail("json-number", "has a whole number of more than 64 bits");
     return Add(value);
   }
   bool string(string_t& value) override { return Add(std::move(value)); }

@@ -10,9 +10,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
 #include "middleware/http/response.h"
-#include "middleware/resilience/problems.h"
 
 namespace understudy {
 

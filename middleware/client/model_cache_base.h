@@ -13,11 +13,11 @@
 
 #include "middleware/base/function_ref.h"
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
 #include "middleware/client/background_tasks.h"
 #include "middleware/client/flight_group.h"
 #include "middleware/resilience/cache_policy.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/deadline.h"
 #include "middleware/runtime/runtime.h"
 #include "middleware/store/response_store.h"

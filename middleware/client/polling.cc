@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "middleware/base/text.h"
-#include "middleware/resilience/retry_after.h"
+#include "middleware/http/retry_after.h"
 
 namespace understudy {
 namespace {

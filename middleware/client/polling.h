@@ -20,11 +20,11 @@
 #include <functional>
 #include <string_view>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
 #include "middleware/client/call_context.h"
 #include "middleware/client/client.h"
 #include "middleware/http/response.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/runtime.h"
 
 namespace understudy {

@@ -26,8 +26,8 @@
 #include <string>
 #include <vector>
 
+#include "middleware/base/problems.h"
 #include "middleware/client/client.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/resilience/retry_budget.h"
 #include "middleware/runtime/runtime.h"
 

@@ -20,9 +20,9 @@
 #include <utility>
 #include <vector>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/time.h"
 #include "middleware/client/body_codec.h"
-#include "middleware/resilience/problems.h"
 
 namespace understudy {
 

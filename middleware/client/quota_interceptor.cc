@@ -21,7 +21,7 @@ Result<http::Response> QuotaInterceptor::Intercept(http::Request& request, CallC
   if (waited) Report(context, "quota-waited", permit->waited());
   Result<http::Response> result = next(request, context);
   if (result) {
-    const RateLimitHint hint = parser_.Parse(*result, [&] { return runtime_.clock.SystemNow(); });
+    const RateLimitHint hint = hints_.Parse(*result, [&] { return runtime_.clock.SystemNow(); });
     if (hint.throttled) {
       Report(context, "throttled", hint.retry_after.value_or(Duration::zero()));
     }

@@ -25,8 +25,7 @@ class QuotaInterceptor final : public Interceptor {
                    std::shared_ptr<const RateLimitDialect> dialect,
                    const OutcomeClassifier& classifier, const Runtime& runtime)
       : limiter_(std::move(limiter)),
-        dialect_(std::move(dialect)),
-        parser_(*dialect_),
+        hints_(std::move(dialect)),
         classifier_(classifier),
         runtime_(runtime) {}
 
@@ -39,8 +38,7 @@ class QuotaInterceptor final : public Interceptor {
   void Report(CallContext& context, std::string_view decision, Duration wait);
 
   const std::shared_ptr<QuotaLimiter> limiter_;
-  const std::shared_ptr<const RateLimitDialect> dialect_;
-  const RateLimitHintParser parser_;
+  const RateLimitHintParser hints_;
   const OutcomeClassifier classifier_;
   const Runtime runtime_;
 };

@@ -218,8 +218,7 @@ Result<http::Url> RequestBuilder::MakeUrl(const http::Url& base, const std::stri
     absolute += path;
   }
   UNDERSTUDY_ASSIGN_OR_RETURN(http::Url url, base.Resolve(absolute));
-  if (url.origin() != base.origin())
-    return InvalidArgument("the path leads away from " + base.origin());
+  if (!url.HasOriginOf(base)) return InvalidArgument("the path leads away from " + base.origin());
   for (const auto& [name, value] : query_) url.AddQuery(name, value);
   return url;
 }

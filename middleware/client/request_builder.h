@@ -23,13 +23,13 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
 #include "middleware/client/body_codec.h"
 #include "middleware/http/form.h"
 #include "middleware/http/method.h"
 #include "middleware/http/request.h"
 #include "middleware/http/url.h"
-#include "middleware/resilience/problems.h"
 
 namespace understudy {
 

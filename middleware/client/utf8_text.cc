@@ -17,15 +17,6 @@ bool Misleads(char32_t value) {
 
 }  // namespace
 
-bool IsUtf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const CodePoint character = DecodeUtf8(bytes);
-    if (!character.valid) return false;
-    bytes.remove_prefix(character.bytes);
-  }
-  return true;
-}
-
 std::string CleanText(std::string_view text, std::size_t bytes_max) {
   constexpr std::string_view kCut = "...";
   const std::size_t room = bytes_max - std::min(bytes_max, kCut.size());

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "middleware/base/check.h"
+#include "middleware/base/iso_time.h"
 #include "middleware/base/text.h"
 #include "middleware/health/health_code.h"
 
@@ -24,21 +24,6 @@ std::string_view DraftStatus(HealthStatus status) {
 
 std::int64_t Milliseconds(Duration duration) {
   return std::chrono::floor<std::chrono::milliseconds>(duration).count();
-}
-
-// RFC 3339 in UTC, to milliseconds.
-std::string FormatTime(SystemTime time) {
-  const auto whole = std::chrono::floor<std::chrono::milliseconds>(time);
-  const auto day = std::chrono::floor<std::chrono::days>(whole);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(whole - day);
-  char text[40];
-  const int length = std::snprintf(
-      text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return std::string(text, static_cast<std::size_t>(std::max(length, 0)));
 }
 
 http::Response Answer(int status, const Json& body) {
@@ -75,7 +60,7 @@ Json CheckOf(const DependencyHealth& dependency, SystemTime at) {
              {"source", ToString(dependency.source)}};
   if (dependency.age) {
     check["age_ms"] = Milliseconds(*dependency.age);
-    check["time"] = FormatTime(at - *dependency.age);
+    check["time"] = FormatIsoInstant(at - *dependency.age, 3);
   }
   if (dependency.latency) check["latency_ms"] = Milliseconds(*dependency.latency);
   check["consecutive_failures"] = dependency.consecutive_failures;
@@ -167,7 +152,7 @@ http::Response HealthHandler::Health(bool verbose) const {
             {"health", ToString(report.status)},
             {"ready", report.ready && !draining}};
   if (draining) body["code"] = "draining";
-  body["time"] = FormatTime(report.at);
+  body["time"] = FormatIsoInstant(report.at, 3);
   if (verbose) body["checks"] = ChecksOf(report);
   const bool usable =
       report.status == HealthStatus::kHealthy || report.status == HealthStatus::kDegraded;

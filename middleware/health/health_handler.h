@@ -1,7 +1,7 @@
 // HealthHandler: /livez, /readyz and /healthz, for load balancers, orchestrators and people.
 //
 //   HealthHandler handler(monitor, {.details = true});
-//   server.Get("/healthz", handler);  // an http::Handler
+//   const http::Response answer = handler.Handle(request);   // An http::Handler: of any server.
 //
 //   /livez    Is this process alive? It alone: no dependency is ever part of the answer, because an
 //             orchestrator restarts what is not live, and a restart repairs no vendor (spec defect

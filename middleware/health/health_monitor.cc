@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/text.h"
 #include "middleware/health/health_code.h"
 #include "middleware/runtime/stop.h"
@@ -58,16 +59,6 @@ Duration Jittered(Duration interval, double jitter, double luck) {
 // Between two results of a probe that keeps its times.
 Duration LongestGap(const HealthDependency& dependency) {
   return Jittered(dependency.interval, dependency.jitter, 1.0) + dependency.timeout;
-}
-
-std::string Join(std::string_view subject, const std::vector<std::string>& problems) {
-  std::string message(subject);
-  std::string_view separator = ": ";
-  for (const std::string& problem : problems) {
-    message.append(separator).append(problem);
-    separator = "; ";
-  }
-  return message;
 }
 
 // The table of the header. `probe` is the state of a probe whose last result is not older than the
@@ -127,9 +118,7 @@ std::vector<std::string> FindProblems(const HealthDependency& dependency) {
     refuse(option, FormatDuration(value), must);
   };
   const auto check_count = [&](std::string_view option, int value, int high) {
-    if (value < 1 || value > high) {
-      refuse(option, std::to_string(value), "1 to " + std::to_string(high));
-    }
+    RequireRange(problems, option, value, 1, high);
   };
   if (!IsHealthName(dependency.name)) {
     problems.emplace_back("name must be 1 to 64 letters, digits, '.', '_' or '-'");
@@ -172,18 +161,13 @@ std::vector<std::string> FindProblems(const HealthDependency& dependency) {
 Result<std::unique_ptr<HealthMonitor>> HealthMonitor::Create(Runtime runtime,
                                                              HealthMonitorOptions options) {
   std::vector<std::string> problems;
-  const auto check = [&](std::string_view option, std::size_t value, std::size_t high) {
-    if (value >= 1 && value <= high) return;
-    problems.push_back(std::string(option) + " is " + std::to_string(value) + "; it must be 1 to " +
-                       std::to_string(high));
-  };
-  check("dependencies_max", options.dependencies_max, 1024);
-  check("running_max", options.running_max, 64);
+  RequireRange<std::size_t>(problems, "dependencies_max", options.dependencies_max, 1, 1024);
+  RequireRange<std::size_t>(problems, "running_max", options.running_max, 1, 64);
   if (options.heartbeat < std::chrono::milliseconds(1)) {
     problems.push_back("heartbeat is " + FormatDuration(options.heartbeat) +
                        "; it must be at least 1ms");
   }
-  if (!problems.empty()) return InvalidArgument(Join("health monitor", problems));
+  UNDERSTUDY_RETURN_IF_ERROR(ToResult("health monitor", problems));
   return std::unique_ptr<HealthMonitor>(new HealthMonitor(runtime, options));
 }
 
@@ -201,7 +185,7 @@ HealthMonitor::~HealthMonitor() {
 Result<void> HealthMonitor::Register(HealthDependency dependency) {
   const std::vector<std::string> problems = FindProblems(dependency);
   const std::string subject = "health dependency " + dependency.name;
-  if (!problems.empty()) return InvalidArgument(Join(subject, problems));
+  UNDERSTUDY_RETURN_IF_ERROR(ToResult(subject, problems));
   auto entry = std::make_shared<Entry>(std::move(dependency));
   entry->due = runtime_.clock.Now();
   const MutexLock lock(mutex_);
@@ -308,14 +292,17 @@ Result<void> HealthMonitor::Stop(Duration grace) {
     Wake();
   }
   for (const auto& flight : flights) understudy::RequestStop(flight->stop);
+  // First what is booked, because a probe is before its task has been spawned.
+  std::size_t booked = 0;
   {
     const MutexLock lock(mutex_);
     runtime_.clock.AwaitUntil(mutex_, changed_, deadline,
                               [&]() REQUIRES(mutex_) { return tasks_ == 0; });
+    booked = tasks_;
   }
-  if (probes_.AwaitIdle(deadline)) return {};
+  if (booked == 0 && probes_.AwaitIdle(deadline)) return {};
   return Error{.code = ErrorCode::kTimeout,
-               .message = std::to_string(probes_.running()) +
+               .message = std::to_string(std::max<std::size_t>(booked, probes_.running())) +
                           " health probes did not stop within " + FormatDuration(grace) +
                           "; make them look at their stop token",
                .reason = "probes-running"};

@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "middleware/base/check.h"
+#include "middleware/base/problems.h"
 #include "middleware/base/text.h"
 #include "middleware/health/health_code.h"
 
 namespace understudy {
 namespace {
+
+constexpr int kWindowParts = 10;
 
 constexpr std::size_t kPatternsMax = 32;
 
@@ -45,11 +48,9 @@ bool IsPattern(std::string_view text) {
   return !text.empty() && text.find('*') >= text.size() - 1;  // None, or the last character.
 }
 
-std::int64_t StepOf(const PassiveDependency& dependency, TimePoint now, std::size_t steps) {
-  const Duration length = dependency.window / static_cast<Duration::rep>(steps);
-  const Duration since = now.time_since_epoch();
-  // Rounded down, also before the clock's zero.
-  return since / length - (since % length < Duration::zero() ? 1 : 0);
+// A thread reads the clock before it gets the lock, so an older time can come later.
+void KeepLater(std::optional<TimePoint>& kept, TimePoint time) {
+  if (!kept || time > *kept) kept = time;
 }
 
 }  // namespace
@@ -96,12 +97,9 @@ std::vector<std::string> FindProblems(const PassiveDependency& dependency) {
 
 Result<std::unique_ptr<PassiveHealth>> PassiveHealth::Create(
     Clock& clock, std::vector<PassiveDependency> dependencies) {
-  std::string message;
+  Problems problems;
   const auto add = [&](std::string_view name, std::string_view problem) {
-    message.append(message.empty() ? "passive health: " : "; ")
-        .append(name)
-        .append(": ")
-        .append(problem);
+    problems.push_back(std::string(name).append(": ").append(problem));
   };
   std::map<std::string, int, std::less<>> names;
   for (const PassiveDependency& dependency : dependencies) {
@@ -109,7 +107,7 @@ Result<std::unique_ptr<PassiveHealth>> PassiveHealth::Create(
     if (++names[dependency.name] == 2) add(dependency.name, "the name is in use twice");
   }
   if (dependencies.size() > kDependenciesMax) add("dependencies", "there are more than 256");
-  if (!message.empty()) return InvalidArgument(std::move(message));
+  UNDERSTUDY_RETURN_IF_ERROR(ToResult("passive health", problems));
   return std::unique_ptr<PassiveHealth>(new PassiveHealth(clock, std::move(dependencies)));
 }
 
@@ -118,7 +116,10 @@ PassiveHealth::PassiveHealth(Clock& clock, std::vector<PassiveDependency> depend
   const MutexLock lock(mutex_);
   for (PassiveDependency& dependency : dependencies) {
     std::string name = dependency.name;
-    entries_.emplace(std::move(name), Entry{std::move(dependency)});
+    CallWindow calls(
+        {.kind = CallWindow::Kind::kTime, .length = dependency.window, .buckets = kWindowParts});
+    entries_.emplace(std::move(name),
+                     Entry{.dependency = std::move(dependency), .calls = std::move(calls)});
   }
 }
 
@@ -182,7 +183,8 @@ void PassiveHealth::HearBreaker(std::string_view breaker, BreakerAs as) {
   const MutexLock lock(mutex_);
   for (auto& [name, entry] : entries_) {
     if (!MatchesAny(entry.dependency.breakers, breaker)) continue;
-    entry.evidence_at = entry.heard_at = now;
+    KeepLater(entry.heard_at, now);
+    KeepLater(entry.evidence_at, now);
     const auto found = entry.breakers.find(breaker);
     if (as == BreakerAs::kClosed) {
       if (found != entry.breakers.end()) entry.breakers.erase(found);
@@ -197,14 +199,10 @@ void PassiveHealth::HearBreaker(std::string_view breaker, BreakerAs as) {
 }
 
 void PassiveHealth::Add(Entry& entry, Sample sample, TimePoint now) {
-  entry.heard_at = now;
+  KeepLater(entry.heard_at, now);
   if (sample == Sample::kInconclusive) return;
-  entry.evidence_at = now;
-  const std::int64_t number = StepOf(entry.dependency, now, kSteps);
-  constexpr auto kCount = static_cast<std::int64_t>(kSteps);
-  Step& step = entry.steps[static_cast<std::size_t>((number % kCount + kCount) % kCount)];
-  if (step.number != number) step = {number, 0, 0};
-  (sample == Sample::kSuccess ? step.succeeded : step.failed) += 1;
+  KeepLater(entry.evidence_at, now);
+  entry.calls.Add(now, {.failed = sample == Sample::kFailure});
 }
 
 PassiveReading PassiveHealth::Read(std::string_view name) const {
@@ -256,19 +254,10 @@ std::optional<PassiveReading> PassiveHealth::ReadBreakers(const Entry& entry, bo
 
 PassiveReading PassiveHealth::ReadCalls(const Entry& entry, TimePoint now) {
   const PassiveDependency& dependency = entry.dependency;
-  const std::int64_t newest = StepOf(dependency, now, kSteps);
-  std::uint64_t succeeded = 0;
-  std::uint64_t failed = 0;
-  for (const Step& step : entry.steps) {
-    if (step.number > newest - static_cast<std::int64_t>(kSteps) && step.number <= newest) {
-      succeeded += step.succeeded;
-      failed += step.failed;
-    }
-  }
-  const std::uint64_t total = succeeded + failed;
-  if (total == 0) return {HealthStatus::kUnknown, "quiet", {}, true};
-  const double rate = static_cast<double>(failed) / static_cast<double>(total);
-  if (total < static_cast<std::uint64_t>(dependency.calls_min)) {
+  const WindowCounts counts = entry.calls.Counts(now);
+  if (counts.calls() == 0) return {HealthStatus::kUnknown, "quiet", {}, true};
+  const double rate = counts.FailureRate();
+  if (counts.calls() < dependency.calls_min) {
     if (rate < dependency.degraded_rate) return {HealthStatus::kHealthy, "ok", {}, true};
     return {HealthStatus::kUnknown, "little-evidence", {}, true};
   }

@@ -50,6 +50,7 @@
 #include <string_view>
 #include <vector>
 
+#include "middleware/base/call_window.h"
 #include "middleware/base/mutex.h"
 #include "middleware/base/result.h"
 #include "middleware/health/passive_reading.h"
@@ -97,22 +98,15 @@ class PassiveHealth final : public EventSink {
   PassiveSource Source(std::string_view name) const;
 
  private:
-  static constexpr std::size_t kSteps = 10;
-
   enum class BreakerAs { kClosed, kHalfOpen, kOpen, kForced, kUnknown };
   enum class Sample { kSuccess, kFailure, kInconclusive };
 
-  struct Step {
-    std::int64_t number = -1;  // Of the step of time that the counts are of.
-    std::uint64_t succeeded = 0;
-    std::uint64_t failed = 0;
-  };
   // Mutable parts under mutex_.
   struct Entry {
     PassiveDependency dependency;
     std::map<std::string, BreakerAs, std::less<>> breakers = {};  // Those that are not closed.
     bool breakers_lost = false;
-    std::array<Step, kSteps> steps = {};
+    CallWindow calls;
     std::optional<TimePoint> evidence_at = {};  // Of the last conclusive sample or transition.
     std::optional<TimePoint> heard_at = {};     // Of the last event of any kind.
   };

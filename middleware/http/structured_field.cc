@@ -4,6 +4,7 @@
 #include <array>
 
 #include "middleware/base/text.h"
+#include "middleware/base/utf8.h"
 #include "middleware/http/token.h"
 
 namespace understudy::http {
@@ -26,41 +27,6 @@ int LowerHexValue(char c) {
   if (IsDigit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return -1;
-}
-
-// The length of the UTF-8 sequence that `lead` starts, and the range of its second byte, which is
-// what rules out overlong forms, surrogates and what is above U+10FFFF (RFC 3629 section 4).
-struct Utf8Form {
-  std::size_t length = 0;  // 0: not a lead byte.
-  unsigned char second_min = 0x80;
-  unsigned char second_max = 0xBF;
-};
-
-Utf8Form Utf8FormOf(unsigned char lead) {
-  if (lead < 0x80) return {1};
-  if (lead >= 0xC2 && lead <= 0xDF) return {2};
-  if (lead == 0xE0) return {3, 0xA0};
-  if (lead == 0xED) return {3, 0x80, 0x9F};
-  if (lead >= 0xE1 && lead <= 0xEF) return {3};
-  if (lead == 0xF0) return {4, 0x90};
-  if (lead >= 0xF1 && lead <= 0xF3) return {4};
-  if (lead == 0xF4) return {4, 0x80, 0x8F};
-  return {};
-}
-
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const Utf8Form form = Utf8FormOf(static_cast<unsigned char>(text.front()));
-    if (form.length == 0 || form.length > text.size()) return false;
-    for (std::size_t i = 1; i < form.length; ++i) {
-      const auto byte = static_cast<unsigned char>(text[i]);
-      const bool second = i == 1;
-      if (byte < (second ? form.second_min : 0x80) || byte > (second ? form.second_max : 0xBF))
-        return false;
-    }
-    text.remove_prefix(form.length);
-  }
-  return true;
 }
 
 // Of a repeated key the place of the first and the value of the last count

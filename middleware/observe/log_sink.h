@@ -21,7 +21,7 @@
 #include <string>
 #include <string_view>
 
-#include "middleware/resilience/problems.h"
+#include "middleware/base/problems.h"
 #include "middleware/runtime/clock.h"
 #include "middleware/runtime/event.h"
 #include "middleware/runtime/logger.h"

@@ -50,8 +50,8 @@
 #include <vector>
 
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/observe/metrics_writer.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/event.h"
 
 namespace understudy {

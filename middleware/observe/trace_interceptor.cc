@@ -32,7 +32,7 @@ std::optional<http::TraceContext> TraceInterceptor::ContextFor(const http::Reque
 
 http::TraceContext TraceInterceptor::Start(CallContext& context, std::string_view why) const {
   http::TraceContext trace = http::TraceContext::Start(runtime_.random, options_.sampled);
-  context.Explain(runtime_.clock.Now(), "trace", std::string(why) + trace.TraceIdText());
+  context.Explain(context.Now(runtime_.clock), "trace", std::string(why) + trace.TraceIdText());
   return trace;
 }
 

@@ -137,6 +137,7 @@ Result<std::unique_ptr<JsonLinesAuditSink>> JsonLinesAuditSink::Open(
     const MutexLock lock(sink->mutex_);
     UNDERSTUDY_RETURN_IF_ERROR(sink->OpenFile());
     UNDERSTUDY_RETURN_IF_ERROR(sink->ScanFile());
+    UNDERSTUDY_RETURN_IF_ERROR(sink->CutEnd());
   }
   return sink;
 }
@@ -212,11 +213,15 @@ Result<void> JsonLinesAuditSink::Append(std::span<const AuditEntry> batch) {
   return {};
 }
 
+Result<void> JsonLinesAuditSink::CutEnd() {
+  if (!dirty_end_) return {};
+  if (ftruncate(file_, static_cast<off_t>(size_)) != 0) return FileError("cut", path_, errno);
+  dirty_end_ = false;
+  return {};
+}
+
 Result<void> JsonLinesAuditSink::Write(const std::string& bytes) {
-  if (dirty_end_) {
-    if (ftruncate(file_, static_cast<off_t>(size_)) != 0) return FileError("cut", path_, errno);
-    dirty_end_ = false;
-  }
+  UNDERSTUDY_RETURN_IF_ERROR(CutEnd());
   std::string_view rest = bytes;
   while (!rest.empty()) {
     const ssize_t count = write(file_, rest.data(), rest.size());
@@ -248,6 +253,8 @@ Result<void> JsonLinesAuditSink::Flush() {
 }
 
 Result<void> JsonLinesAuditSink::Rotate() {
+  // Half a line in a file that is renamed stays for ever, in the middle of the chain.
+  UNDERSTUDY_RETURN_IF_ERROR(CutEnd());
   if (options_.sync != AuditSync::kBySystem) UNDERSTUDY_RETURN_IF_ERROR(Sync());
   SystemTime stamp = *newest_;
   std::string target = path_ + Stamp(stamp);

@@ -75,6 +75,8 @@ class JsonLinesAuditSink final : public AuditSink {
   Result<void> OpenFile() REQUIRES(mutex_);
   // Finds the last entry, the newest time and the end of the last whole line.
   Result<void> ScanFile() REQUIRES(mutex_);
+  // Cuts off what follows the last whole line, if something does.
+  Result<void> CutEnd() REQUIRES(mutex_);
   Result<void> Write(const std::string& bytes) REQUIRES(mutex_);
   Result<void> Sync() REQUIRES(mutex_);
   Result<void> Rotate() REQUIRES(mutex_);

@@ -93,7 +93,8 @@ Result<std::string> OpensslAead::Seal(const Secret& key, std::string_view text,
 Result<Secret> OpensslAead::Open(const Secret& key, std::string_view sealed,
                                  std::string_view associated_data) const {
   UNDERSTUDY_RETURN_IF_ERROR(CheckSizes(key, {}, associated_data));
-  if (sealed.size() < kNonceBytes + kTagBytes || sealed.size() > kTextBytesMax) return NotOpened();
+  constexpr std::size_t kAround = kNonceBytes + kTagBytes;
+  if (sealed.size() < kAround || sealed.size() - kAround > kTextBytesMax) return NotOpened();
   const std::string_view nonce = sealed.substr(0, kNonceBytes);
   const std::string_view text = sealed.substr(kNonceBytes, sealed.size() - kNonceBytes - kTagBytes);
   std::string tag(sealed.substr(sealed.size() - kTagBytes));

@@ -150,6 +150,41 @@ Error NotTrusted(std::string message) {
                .reason = "certificate-untrusted"};
 }
 
+class OpensslRoots final : public CertificateRoots {
+ public:
+  explicit OpensslRoots(Store store) : store_(std::move(store)) {}
+
+  Result<void> Check(std::string_view chain_pem, std::string_view host,
+                     SystemTime now) const override {
+    const CleanErrors clean;
+    if (host.empty()) return InvalidArgument("a certificate is checked for a host: name one");
+    UNDERSTUDY_ASSIGN_OR_RETURN(const auto chain, ReadCertificates(chain_pem, kChainMax));
+    const Stack untrusted(sk_X509_new_null());
+    const StoreContext context(X509_STORE_CTX_new());
+    UNDERSTUDY_CHECK(untrusted != nullptr && context != nullptr,
+                     "OpenSSL has no memory for a certificate chain");
+    for (std::size_t i = 1; i < chain.size(); ++i) sk_X509_push(untrusted.get(), chain[i].get());
+    // The store is only read, and locks itself.
+    const int started =
+        X509_STORE_CTX_init(context.get(), store_.get(), chain.front().get(), untrusted.get());
+    UNDERSTUDY_CHECK(started == 1, "OpenSSL refused to check a certificate");
+    X509_VERIFY_PARAM* const rules = X509_STORE_CTX_get0_param(context.get());
+    X509_VERIFY_PARAM_set_time(
+        rules, static_cast<std::time_t>(
+                   std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count()));
+    if (X509_VERIFY_PARAM_set1_host(rules, host.data(), host.size()) != 1) {
+      return InvalidArgument("the certificate's host is not a name");
+    }
+    if (X509_verify_cert(context.get()) == 1) return {};
+    const int reason = X509_STORE_CTX_get_error(context.get());
+    return NotTrusted(std::string("the certificate is not trusted: ") +
+                      X509_verify_cert_error_string(reason));
+  }
+
+ private:
+  Store store_;
+};
+
 }  // namespace
 
 std::string OpensslCrypto::HmacSha256(std::string_view key, std::string_view data) const {
@@ -229,33 +264,14 @@ Result<std::string> OpensslCrypto::SignRsaSha256(std::string_view private_key_pe
   return SignDigest(key.get(), EVP_sha256(), data);
 }
 
-Result<void> OpensslCrypto::CheckCertificate(std::string_view chain_pem, std::string_view roots_pem,
-                                             std::string_view host, SystemTime now) const {
+Result<std::shared_ptr<const CertificateRoots>> OpensslCrypto::ReadRoots(
+    std::string_view roots_pem) const {
   const CleanErrors clean;
-  if (host.empty()) return InvalidArgument("a certificate is checked for a host: name one");
-  UNDERSTUDY_ASSIGN_OR_RETURN(const auto chain, ReadCertificates(chain_pem, kChainMax));
   UNDERSTUDY_ASSIGN_OR_RETURN(const auto roots, ReadCertificates(roots_pem, kRootsMax));
-  const Store store(X509_STORE_new());
-  const Stack untrusted(sk_X509_new_null());
-  const StoreContext context(X509_STORE_CTX_new());
-  UNDERSTUDY_CHECK(store != nullptr && untrusted != nullptr && context != nullptr,
-                   "OpenSSL has no memory for a certificate store");
+  Store store(X509_STORE_new());
+  UNDERSTUDY_CHECK(store != nullptr, "OpenSSL has no memory for a certificate store");
   for (const Certificate& root : roots) X509_STORE_add_cert(store.get(), root.get());
-  for (std::size_t i = 1; i < chain.size(); ++i) sk_X509_push(untrusted.get(), chain[i].get());
-  const int started =
-      X509_STORE_CTX_init(context.get(), store.get(), chain.front().get(), untrusted.get());
-  UNDERSTUDY_CHECK(started == 1, "OpenSSL refused to check a certificate");
-  X509_VERIFY_PARAM* const rules = X509_STORE_CTX_get0_param(context.get());
-  X509_VERIFY_PARAM_set_time(
-      rules, static_cast<std::time_t>(
-                 std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count()));
-  if (X509_VERIFY_PARAM_set1_host(rules, host.data(), host.size()) != 1) {
-    return InvalidArgument("the certificate's host is not a name");
-  }
-  if (X509_verify_cert(context.get()) == 1) return {};
-  const int reason = X509_STORE_CTX_get_error(context.get());
-  return NotTrusted(std::string("the certificate is not trusted: ") +
-                    X509_verify_cert_error_string(reason));
+  return std::shared_ptr<const CertificateRoots>(std::make_shared<OpensslRoots>(std::move(store)));
 }
 
 }  // namespace understudy

@@ -24,8 +24,8 @@ class OpensslCrypto final : public Crypto {
                                std::string_view signature) const override;
   Result<std::string> SignRsaSha256(std::string_view private_key_pem,
                                     std::string_view data) const override;
-  Result<void> CheckCertificate(std::string_view chain_pem, std::string_view roots_pem,
-                                std::string_view host, SystemTime now) const override;
+  Result<std::shared_ptr<const CertificateRoots>> ReadRoots(
+      std::string_view roots_pem) const override;
 };
 
 }  // namespace understudy

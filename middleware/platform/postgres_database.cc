@@ -95,6 +95,26 @@ Error ErrorOf(const PGresult* result) {
   return StorageError(std::move(message), ReasonOf(state));
 }
 
+// The SQLSTATE of an error while connecting, which libpq tells in its text only: with
+// PQERRORS_VERBOSE the first line is "[where it connected: ]SEVERITY:  STATE: message"
+// (postgresql.org/docs/15/libpq-control.html; src/interfaces/libpq/fe-protocol3.c,
+// pqBuildErrorMessage3). Severities are translated, two spaces are not. Empty if there is none: the
+// server was not reached.
+std::string_view StateOfConnectError(std::string_view text) {
+  constexpr std::size_t kStateSize = 5;
+  constexpr std::string_view kBefore = ":  ";
+  text = text.substr(0, text.find('\n'));
+  const std::size_t begin = text.find(kBefore);
+  if (begin == std::string_view::npos) return {};
+  text.remove_prefix(begin + kBefore.size());
+  const std::string_view state = text.substr(0, kStateSize);
+  const bool is_state = text.substr(state.size()).starts_with(':') &&
+                        std::all_of(state.begin(), state.end(), [](char c) {
+                          return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+                        });
+  return is_state ? state : std::string_view();
+}
+
 std::string Milliseconds(Duration duration) {
   const auto rounded = std::chrono::ceil<milliseconds>(duration).count();
   return std::to_string(std::clamp<milliseconds::rep>(rounded, 1, 2'000'000'000));
@@ -281,7 +301,8 @@ Result<void> PostgresDatabase::Connect() {
         "the PostgreSQL connection string is neither a postgresql:// URI nor key=value pairs");
   }
   PQconninfoFree(parsed);
-  const std::string patience = Milliseconds(options_.statement_timeout + kAnswerGrace);
+  const std::string patience =
+      Milliseconds(SaturatingAdd(options_.statement_timeout, kAnswerGrace));
   // What stands before the string is a default, what stands after it overrides.
   const std::array<const char*, 5> names = {"fallback_application_name", "tcp_user_timeout",
                                             "dbname", "client_encoding", nullptr};
@@ -290,8 +311,11 @@ Result<void> PostgresDatabase::Connect() {
   const TimePoint deadline = SaturatingAdd(Now(), options_.connect_timeout);
   connection_.reset(PQconnectStartParams(names.data(), values.data(), /*expand_dbname=*/1));
   if (connection_ == nullptr) return StorageError("postgres: out of memory", "gone");
+  // Else the SQLSTATE of a refusal would be nowhere.
+  const PGVerbosity verbosity = PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
   UNDERSTUDY_RETURN_IF_ERROR(AwaitConnected(deadline));
-  return StartSession();
+  PQsetErrorVerbosity(connection_.get(), verbosity);
+  return StartSession(deadline);
 }
 
 Result<void> PostgresDatabase::AwaitConnected(TimePoint deadline) {
@@ -308,12 +332,13 @@ Result<void> PostgresDatabase::AwaitConnected(TimePoint deadline) {
     wants = PQconnectPoll(connection_.get());
   }
   if (wants == PGRES_POLLING_OK) return {};
+  const std::string_view reason = ReasonOf(StateOfConnectError(PQerrorMessage(connection_.get())));
   Error error = Lost("cannot connect");
-  if (error.message.find("authentication failed") != std::string::npos) error.reason = "denied";
+  if (!reason.empty()) error.reason = reason;
   return error;
 }
 
-Result<void> PostgresDatabase::StartSession() {
+Result<void> PostgresDatabase::StartSession(TimePoint deadline) {
   PQsetnonblocking(connection_.get(), 1);
   // Notices would go to stderr.
   PQsetNoticeReceiver(
@@ -331,7 +356,7 @@ Result<void> PostgresDatabase::StartSession() {
     sql.append("; SET search_path = ").append(quoted);
     PQfreemem(quoted);
   }
-  const auto started = RunText(sql);
+  const auto started = Await(PQsendQuery(connection_.get(), sql.c_str()), deadline);
   if (!started) {
     connection_.reset();  // A session without its timeouts must not be used.
     return started.error();
@@ -371,8 +396,11 @@ Result<void> PostgresDatabase::AwaitAnswer(TimePoint deadline) {
 }
 
 Result<PostgresDatabase::PgResult> PostgresDatabase::Await(int sent) {
+  return Await(sent, SaturatingAdd(Now(), SaturatingAdd(timeout_, kAnswerGrace)));
+}
+
+Result<PostgresDatabase::PgResult> PostgresDatabase::Await(int sent, TimePoint deadline) {
   if (sent == 0) return Lost("nothing could be sent");
-  const TimePoint deadline = SaturatingAdd(Now(), timeout_ + kAnswerGrace);
   PgResult last;
   std::optional<Error> failed;
   for (;;) {

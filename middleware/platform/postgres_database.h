@@ -113,9 +113,13 @@ struct PostgresOptions {
 //   "serialization" another transaction was in the way (40001, 40P01): run it again
 //   "full"          the server's disk or memory is
 //   "too-large"     a value or key exceeds a limit of the server (54xxx), e.g. 2,700 bytes in an
-//   index "exists"        a unique constraint is violated;  "constraint": another one "denied" the
-//   role may not, or the login was refused "read-only"     the server is a standby "corrupt" its
-//   files are damaged "schema"        written by a newer program otherwise empty.
+//                   index
+//   "exists"        a unique constraint is violated; "constraint": another one
+//   "denied"        the role may not, or the login was refused
+//   "read-only"     the server is a standby
+//   "corrupt"       its files are damaged
+//   "schema"        written by a newer program
+//                   otherwise empty
 //
 // A connection that was lost is made anew by the next statement outside of a transaction, once,
 // within connect_timeout; one that the server has closed while it was idle is noticed before a
@@ -167,13 +171,15 @@ class PostgresDatabase {
 
   Result<void> Connect();
   Result<void> AwaitConnected(TimePoint deadline);
-  Result<void> StartSession();
+  Result<void> StartSession(TimePoint deadline);
   // Connects if there is no living connection. In a transaction a lost one stays lost.
   Result<void> EnsureConnected();
   Result<PgResult> RunPrepared(PostgresQuery& query);
   Result<void> PrepareStatement(const PostgresQuery& query);
-  // Waits for what was sent; the last result, or the first error.
+  // Waits for what was sent; the last result, or the first error. Without a deadline: for as long
+  // as a statement may take.
   Result<PgResult> Await(int sent);
+  Result<PgResult> Await(int sent, TimePoint deadline);
   Result<void> AwaitAnswer(TimePoint deadline);
   Result<PgResult> RunText(const std::string& sql);
   Result<void> Commit();

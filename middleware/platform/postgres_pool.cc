@@ -27,7 +27,7 @@ Result<std::unique_ptr<PostgresDatabase>> PostgresPool::Make() const {
 Result<PostgresPool::Loan> PostgresPool::Borrow() {
   {
     const MutexLock lock(mutex_);
-    const TimePoint deadline = SaturatingAdd(clock_.Now(), options_.borrow_timeout);
+    const TimePoint deadline = SaturatingAdd(clock_.Now(), options_.database.statement_timeout);
     const auto available = [&]() REQUIRES(mutex_) {
       return !idle_.empty() || open_ < options_.connections_max;
     };

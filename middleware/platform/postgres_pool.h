@@ -23,9 +23,8 @@
 namespace understudy::internal {
 
 struct PostgresPoolOptions {
-  PostgresOptions database = {};
-  std::size_t connections_max = 4;                    // At least 1.
-  Duration borrow_timeout = std::chrono::seconds(5);  // How long Borrow may wait for one.
+  PostgresOptions database = {};    // Its statement_timeout is also how long Borrow may wait.
+  std::size_t connections_max = 4;  // At least 1.
 };
 
 // Thread-safe. Keeps its connections open until it is destroyed, which must be after every Loan.
@@ -60,7 +59,8 @@ class PostgresPool {
                                                     std::span<const char* const> statements);
 
   // An idle connection, or a new one if there are fewer than connections_max. Blocks for at most
-  // borrow_timeout, then fails with kStorage "busy", and for connecting. Call it without a Mutex.
+  // database.statement_timeout, then fails with kStorage "busy", and for connecting. Call it
+  // without a Mutex.
   Result<Loan> Borrow();
 
  private:

@@ -12,7 +12,6 @@ namespace understudy {
 namespace {
 
 using internal::PostgresPool;
-using internal::PostgresPoolOptions;
 using internal::PostgresQuery;
 
 constexpr auto kIntegerMax = std::numeric_limits<std::int64_t>::max();
@@ -96,44 +95,25 @@ TokenSet TokensAt(const PostgresQuery& query) {
 
 }  // namespace
 
-// The pool, and the clock that its waits need, which are for real I/O.
-class PostgresTokenStore::Connections {
- public:
-  static Result<std::unique_ptr<Connections>> Open(const std::string& conninfo,
-                                                   const PostgresTokenStoreOptions& options) {
-    auto connections = std::make_unique<Connections>();
-    PostgresPoolOptions pool;
-    pool.database.connect_timeout = options.connect_timeout;
-    pool.database.statement_timeout = options.statement_timeout;
-    pool.database.schema = options.schema;
-    pool.connections_max = options.connections_max;
-    pool.borrow_timeout = options.statement_timeout;
-    UNDERSTUDY_ASSIGN_OR_RETURN(
-        connections->pool_,
-        PostgresPool::Open(connections->clock_, conninfo, pool, "oauth", kMigrations, kStatements));
-    return connections;
-  }
-
-  Result<PostgresPool::Loan> Borrow() { return pool_->Borrow(); }
-
- private:
-  SystemClock clock_;
-  std::unique_ptr<PostgresPool> pool_;
-};
+PostgresTokenStore::PostgresTokenStore() = default;
+PostgresTokenStore::~PostgresTokenStore() = default;
 
 Result<std::unique_ptr<PostgresTokenStore>> PostgresTokenStore::Open(
     const std::string& conninfo, const PostgresTokenStoreOptions& options) {
-  UNDERSTUDY_ASSIGN_OR_RETURN(auto connections, Connections::Open(conninfo, options));
-  return std::unique_ptr<PostgresTokenStore>(new PostgresTokenStore(std::move(connections)));
+  std::unique_ptr<PostgresTokenStore> store(new PostgresTokenStore());
+  internal::PostgresPoolOptions pool_options;
+  pool_options.database = {.connect_timeout = options.connect_timeout,
+                           .statement_timeout = options.statement_timeout,
+                           .schema = options.schema};
+  pool_options.connections_max = options.connections_max;
+  UNDERSTUDY_ASSIGN_OR_RETURN(
+      store->pool_, PostgresPool::Open(store->clock_, conninfo, std::move(pool_options), "oauth",
+                                       kMigrations, kStatements));
+  return store;
 }
 
-PostgresTokenStore::PostgresTokenStore(std::unique_ptr<Connections> connections)
-    : connections_(std::move(connections)) {}
-
-PostgresTokenStore::~PostgresTokenStore() = default;
-
 Result<std::optional<TokenSet>> PostgresTokenStore::Load(std::string_view key) {
-  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, connections_->Borrow());
+  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, pool_->Borrow());
   PostgresQuery query = database->Query(kLoad);
   query.Blob(key);
   UNDERSTUDY_ASSIGN_OR_RETURN(const bool found, query.Step());
@@ -143,7 +123,7 @@ Result<std::optional<TokenSet>> PostgresTokenStore::Load(std::string_view key) {
 Result<std::uint64_t> PostgresTokenStore::Save(std::string_view key, const TokenSet& tokens,
                                                std::uint64_t expected_version) {
   if (expected_version > static_cast<std::uint64_t>(kIntegerMax)) return Conflict();
-  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, connections_->Borrow());
+  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, pool_->Borrow());
   PostgresQuery query = database->Query(expected_version == 0 ? kInsert : kUpdate);
   query.Blob(tokens.access_token.Reveal()).Blob(tokens.refresh_token.Reveal());
   query.Time(tokens.issued_at);
@@ -157,7 +137,7 @@ Result<std::uint64_t> PostgresTokenStore::Save(std::string_view key, const Token
 
 Result<std::vector<std::string>> PostgresTokenStore::Keys(std::string_view after,
                                                           std::size_t limit) {
-  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, connections_->Borrow());
+  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, pool_->Borrow());
   PostgresQuery query = database->Query(kKeys);
   const std::size_t bounded = std::min(limit, static_cast<std::size_t>(kIntegerMax));
   query.Blob(after).Integer(static_cast<std::int64_t>(bounded));
@@ -173,7 +153,7 @@ Result<LeaseAnswer> PostgresTokenStore::AcquireRefreshLease(std::string_view key
                                                             std::string_view owner, SystemTime now,
                                                             Duration ttl) {
   UNDERSTUDY_RETURN_IF_ERROR(CheckRefreshLease(key, owner, ttl));
-  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, connections_->Borrow());
+  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, pool_->Borrow());
   PostgresQuery acquire = database->Query(kAcquire);
   acquire.Time(now + ttl).Blob(key).Blob(owner).Time(now).Time(now + kRefreshLeaseMax);
   UNDERSTUDY_ASSIGN_OR_RETURN(const bool acquired, acquire.Step());
@@ -189,7 +169,7 @@ Result<LeaseAnswer> PostgresTokenStore::AcquireRefreshLease(std::string_view key
 }
 
 Result<void> PostgresTokenStore::ReleaseRefreshLease(const RefreshLease& lease) {
-  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, connections_->Borrow());
+  UNDERSTUDY_ASSIGN_OR_RETURN(const PostgresPool::Loan database, pool_->Borrow());
   PostgresQuery query = database->Query(kRelease);
   query.Blob(lease.key).Integer(static_cast<std::int64_t>(lease.fence));
   return query.Run();

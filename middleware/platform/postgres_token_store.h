@@ -1,9 +1,9 @@
 // PostgresTokenStore: OAuth tokens and refresh leases in PostgreSQL, for processes on several
 // machines that share grants.
 //
-//   UNDERSTUDY_ASSIGN_OR_RETURN(auto store, PostgresTokenStore::Open("host=/run/postgresql
-//   dbname=app",
-//                                                                    {.schema = "integration"}));
+//   UNDERSTUDY_ASSIGN_OR_RETURN(
+//       auto store, PostgresTokenStore::Open("host=/run/postgresql dbname=app",
+//                                            {.schema = "integration"}));
 //
 // The tokens are stored as they are; put EncryptedTokenStore around it where the database, or a
 // backup of it, is read by others. Leases are judged by the clocks of their owners: keep the
@@ -21,6 +21,10 @@
 #include "middleware/store/token_store.h"
 
 namespace understudy {
+
+namespace internal {
+class PostgresPool;
+}  // namespace internal
 
 struct PostgresTokenStoreOptions {
   std::string schema = {};          // Where the tables are; made if absent. Empty: the search_path.
@@ -54,11 +58,10 @@ class PostgresTokenStore final : public TokenStore {
   Result<void> ReleaseRefreshLease(const RefreshLease& lease) override;
 
  private:
-  class Connections;
+  PostgresTokenStore();
 
-  explicit PostgresTokenStore(std::unique_ptr<Connections> connections);
-
-  const std::unique_ptr<Connections> connections_;
+  SystemClock clock_;  // To wait for a connection, which is real I/O and takes real time.
+  std::unique_ptr<internal::PostgresPool> pool_;
 };
 
 }  // namespace understudy

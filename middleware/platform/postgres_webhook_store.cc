@@ -305,7 +305,6 @@ Result<std::unique_ptr<PostgresWebhookStore>> PostgresWebhookStore::Open(
                            .statement_timeout = options.statement_timeout,
                            .schema = options.schema};
   pool_options.connections_max = options.connections_max;
-  pool_options.borrow_timeout = options.statement_timeout;
   UNDERSTUDY_ASSIGN_OR_RETURN(
       store->pool_, PostgresPool::Open(store->clock_, conninfo, std::move(pool_options), "webhook",
                                        kMigrations, kStatements));

@@ -68,7 +68,7 @@ std::optional<Request> NextHop(const Request& request, const Response& response)
     next.body.clear();
     next.headers = Keep(next.headers, [](std::string_view name) { return !DescribesBody(name); });
   }
-  if (next.url.origin() != request.url.origin()) {
+  if (!next.url.HasOriginOf(request.url)) {
     if (!next.body.empty()) return std::nullopt;
     next.headers = Keep(next.headers, IsHarmlessElsewhere);
   }

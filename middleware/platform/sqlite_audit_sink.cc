@@ -32,10 +32,9 @@ enum StatementIndex : std::size_t {
   kFindByTime,
   kLast,
   kRemove,
-  kPageSize,
 };
 
-constexpr std::array<const char*, 6> kStatements = {
+constexpr std::array<const char*, 5> kStatements = {
     // kInsert
     "INSERT INTO audit_entries (id, call_id, at, text) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (id) DO NOTHING",
@@ -50,10 +49,8 @@ constexpr std::array<const char*, 6> kStatements = {
     // kRemove
     "DELETE FROM audit_entries WHERE seq IN (SELECT seq FROM audit_entries WHERE at < ?1 "
     "AND seq < (SELECT max(seq) FROM audit_entries) ORDER BY at LIMIT ?2)",
-    // kPageSize
-    "PRAGMA page_size",
 };
-static_assert(kStatements.size() == kPageSize + 1, "one text for each index");
+static_assert(kStatements.size() == kRemove + 1, "one text for each index");
 
 AuditEntry EntryAt(const SqliteQuery& query) {
   return {query.BytesAt(0), query.BytesAt(1), query.TimeAt(2), query.BytesAt(3)};
@@ -64,22 +61,6 @@ AuditEntry EntryAt(const SqliteQuery& query) {
 class SqliteAuditSink::Database {
  public:
   explicit Database(SqliteDatabase sqlite) : sqlite_(std::move(sqlite)) {}
-
-  // With the values of this connection only: SQLite does not keep the bound in the file.
-  Result<void> Bound(std::uint64_t bytes_max) {
-    std::int64_t page = 0;
-    {
-      SqliteQuery query = sqlite_.Query(kPageSize);
-      UNDERSTUDY_RETURN_IF_ERROR(query.Step());
-      page = query.IntegerAt(0);
-    }
-    const std::uint64_t pages = bytes_max / static_cast<std::uint64_t>(page);
-    bound_ = "PRAGMA max_page_count = " + std::to_string(pages);
-    const std::array<const char*, 1> statement = {bound_.c_str()};
-    UNDERSTUDY_RETURN_IF_ERROR(sqlite_.Prepare(statement));
-    SqliteQuery query = sqlite_.Query(kStatements.size());
-    return query.Run();
-  }
 
   Result<void> Append(std::span<const AuditEntry> batch) {
     return sqlite_.InTransaction([&]() -> Result<void> {
@@ -121,11 +102,11 @@ class SqliteAuditSink::Database {
 
  private:
   SqliteDatabase sqlite_;
-  std::string bound_;
 };
 
 Result<std::unique_ptr<SqliteAuditSink>> SqliteAuditSink::Open(
     const std::string& path, const SqliteAuditSinkOptions& options) {
+  constexpr std::uint64_t kPageBytes = 4096;
   constexpr std::uint64_t kBytesMin = std::uint64_t{1} << 20U;
   constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 40U;
   if (options.file_bytes_max != 0 &&
@@ -134,16 +115,15 @@ Result<std::unique_ptr<SqliteAuditSink>> SqliteAuditSink::Open(
                            "; it must be 0, or " + std::to_string(kBytesMin) + " to " +
                            std::to_string(kBytesMax));
   }
-  const SqliteOptions sqlite_options{.synchronous = options.power_loss
-                                                        ? SqliteOptions::Synchronous::kFull
-                                                        : SqliteOptions::Synchronous::kNormal,
-                                     .busy_timeout = options.busy_timeout};
+  const SqliteOptions sqlite_options{
+      .synchronous = options.power_loss ? SqliteOptions::Synchronous::kFull
+                                        : SqliteOptions::Synchronous::kNormal,
+      .busy_timeout = options.busy_timeout,
+      .pages_max = static_cast<std::int64_t>(options.file_bytes_max / kPageBytes)};
   UNDERSTUDY_ASSIGN_OR_RETURN(SqliteDatabase sqlite,
                               SqliteDatabase::Open(path, sqlite_options, kMigrations));
   UNDERSTUDY_RETURN_IF_ERROR(sqlite.Prepare(kStatements));
   auto database = std::make_unique<Database>(std::move(sqlite));
-  if (options.file_bytes_max != 0)
-    UNDERSTUDY_RETURN_IF_ERROR(database->Bound(options.file_bytes_max));
   // Not make_unique: the constructor is private.
   return std::unique_ptr<SqliteAuditSink>(new SqliteAuditSink(std::move(database)));
 }

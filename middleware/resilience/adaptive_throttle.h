@@ -16,8 +16,8 @@
 // flight is no sign of trouble.
 #pragma once
 
-#include "middleware/resilience/call_window.h"
-#include "middleware/resilience/problems.h"
+#include "middleware/base/call_window.h"
+#include "middleware/base/problems.h"
 
 namespace understudy {
 

@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/time.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/random.h"
 
 namespace understudy {

@@ -21,10 +21,10 @@
 #include <utility>
 
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
 #include "middleware/resilience/concurrency_limit.h"
 #include "middleware/resilience/outcome.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/clock.h"
 #include "middleware/runtime/deadline.h"
 

@@ -182,27 +182,31 @@ std::string_view ReasonNotToStore(const http::Response& response, const CacheCon
   return {};
 }
 
-bool MayShare(const http::Response& response, const CacheControl& control, SystemTime received) {
+// `reason_not_to_store`: of the response alone.
+bool MayShare(const http::Response& response, const CacheControl& control,
+              std::string_view reason_not_to_store, SystemTime received) {
   if (response.status >= 400) return true;
-  if (!ReasonNotToStore(response, control).empty() || control.no_cache) return false;
+  if (!reason_not_to_store.empty() || control.no_cache) return false;
   const Lifetime lifetime = LifetimeOf(response, control, received, CacheRules{});
   return !(lifetime.given && lifetime.value == Duration::zero());
 }
 
 std::string_view ReasonNotToStore(const http::Request& request, const CacheControl& wishes,
-                                  const http::Response& response, const CacheControl& control) {
+                                  std::string_view reason_of_response) {
   if (request.method != http::Method::Get()) return "method";
   if (wishes.no_store) return "no-store in the request";
-  return ReasonNotToStore(response, control);
+  return reason_of_response;
 }
 
 // Could a stored answer serve anything: fresh, stale by a rule, or by a validation? Most APIs say
 // nothing about caching, and to keep what they answer would only cost.
-bool IsOfUse(const http::Response& response, const CacheControl& control, SystemTime received,
-             const CacheRules& rules) {
+bool IsOfUse(const http::Response& response, const CacheControl& control,
+             const CacheControl& wishes, SystemTime received, const CacheRules& rules) {
   const auto window = [](std::optional<Duration> said, Duration rule) {
     return said.value_or(rule) > Duration::zero();
   };
+  // Who asks with one of these wishes may ask with it again.
+  if (wishes.max_stale || wishes.stale_if_error) return true;
   return response.headers.Has("ETag") || response.headers.Has("Last-Modified") ||
          window(control.stale_while_revalidate, rules.stale_while_revalidate) ||
          window(control.stale_if_error, rules.stale_if_error) ||
@@ -271,12 +275,16 @@ std::string FingerprintOf(const http::Headers& request) {
 }
 
 std::string_view ReasonNotToStore(const http::Request& request, const http::Response& response) {
-  return ReasonNotToStore(request, ParseRequestCacheControl(request), response,
-                          ParseCacheControl(response.headers));
+  return ReasonNotToStore(request, ParseRequestCacheControl(request), ReasonNotToStore(response));
+}
+
+std::string_view ReasonNotToStore(const http::Response& response) {
+  return ReasonNotToStore(response, ParseCacheControl(response.headers));
 }
 
 bool MayShare(const http::Response& response, SystemTime received) {
-  return MayShare(response, ParseCacheControl(response.headers), received);
+  const CacheControl control = ParseCacheControl(response.headers);
+  return MayShare(response, control, ReasonNotToStore(response, control), received);
 }
 
 AnswerVerdict JudgeAnswer(const http::Request& request, const CacheControl& wishes,
@@ -284,9 +292,10 @@ AnswerVerdict JudgeAnswer(const http::Request& request, const CacheControl& wish
                           const CacheRules& rules) {
   const CacheControl control = ParseCacheControl(response.headers);
   AnswerVerdict verdict;
-  verdict.may_share = MayShare(response, control, received);
-  verdict.reason_not_to_store = ReasonNotToStore(request, wishes, response, control);
-  if (verdict.reason_not_to_store.empty() && !IsOfUse(response, control, received, rules)) {
+  const std::string_view reason = ReasonNotToStore(response, control);
+  verdict.may_share = MayShare(response, control, reason, received);
+  verdict.reason_not_to_store = ReasonNotToStore(request, wishes, reason);
+  if (verdict.reason_not_to_store.empty() && !IsOfUse(response, control, wishes, received, rules)) {
     verdict.reason_not_to_store = "of no use later";
   }
   return verdict;
@@ -469,7 +478,7 @@ std::vector<http::Url> InvalidatedBy(const http::Request& request,
     if (!reference) continue;
     Result<http::Url> url = request.url.Resolve(*reference);
     // Of another origin, it could be a way to empty somebody else's cache.
-    if (url && url->origin() == request.url.origin()) urls.push_back(*std::move(url));
+    if (url && url->HasOriginOf(request.url)) urls.push_back(*std::move(url));
   }
   return urls;
 }

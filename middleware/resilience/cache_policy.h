@@ -73,8 +73,8 @@ std::string FingerprintOf(const http::Headers& request);
 
 // What one answer says about its keeping, read once.
 struct AnswerVerdict {
-  // Why not to store it: as ReasonNotToStore, or because it could not be used later (no fresh time,
-  // no validator, no time to serve it stale). Empty: store it.
+  // Why not to store it: as ReasonNotToStore, or because nothing known could use it later: no fresh
+  // time, no validator, no time to serve it stale, no wish for stale answers. Empty: store it.
   std::string_view reason_not_to_store = {};
   bool may_share = false;  // As MayShare.
 };
@@ -86,6 +86,8 @@ AnswerVerdict JudgeAnswer(const http::Request& request, const CacheControl& wish
 
 // Why `response` must not be stored; empty if it may (section 3).
 std::string_view ReasonNotToStore(const http::Request& request, const http::Response& response);
+// As far as the response says it: for an answer to a GET without wishes.
+std::string_view ReasonNotToStore(const http::Response& response);
 
 // May a response that is not stored, or has no fresh time, be given to callers that asked for the
 // same at the same time? (Section 4, "collapse requests".) Not if it wants to be validated for each

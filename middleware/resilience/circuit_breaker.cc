@@ -282,8 +282,9 @@ Result<CircuitBreaker::Permit> CircuitBreaker::Admit(TimePoint now, double luck)
   if (state_ == BreakerState::kOpen) {
     const Duration remaining = open_until_ - now;
     return Reject(&CircuitBreakerSnapshot::rejected_open,
-                  "is open; the next probe is in " + FormatDuration(remaining), "breaker-open",
-                  remaining);
+                  "is open; the next probe is in " +
+                      FormatDuration(std::chrono::ceil<std::chrono::milliseconds>(remaining)),
+                  "breaker-open", remaining);
   }
   if (state_ == BreakerState::kHalfOpen) return AdmitProbe(now);
   if (ramp_since_) {
@@ -371,7 +372,7 @@ bool CircuitBreaker::CountSuccess(std::uint64_t tag) {
 
 void CircuitBreaker::RecordSlow(std::uint64_t generation, BreakerOutcome outcome,
                                 const BreakerReport& report) {
-  const TimePoint now = report.ended ? *report.ended : clock_.Now();
+  const TimePoint now = EndOf(report);
   const bool failed = outcome == BreakerOutcome::kFailure;
   const std::optional<SystemTime> failed_at =
       failed ? std::optional(clock_.SystemNow()) : std::nullopt;

@@ -38,11 +38,12 @@
 #include <utility>
 #include <vector>
 
+#include "middleware/base/call_window.h"
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
-#include "middleware/resilience/call_window.h"
+#include "middleware/base/time.h"
 #include "middleware/resilience/outcome.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/runtime/runtime.h"
 
 namespace understudy {
@@ -149,8 +150,8 @@ struct BreakerReport {
   // (bounded by open_for_max).
   std::optional<Duration> retry_after = {};
   Duration duration{0};  // Of the attempt; needed only if slow_call is set.
-  // Now, by the breaker's clock, for a caller that has just read it.
-  std::optional<TimePoint> ended = {};
+  // Now, by the breaker's clock, for a caller that has just read it; kNever: the breaker reads it.
+  TimePoint ended = kNever;
   bool repeated = false;  // Another attempt of the same logical call has been recorded before.
 };
 
@@ -344,11 +345,14 @@ class CircuitBreaker {
     if (outcome == BreakerOutcome::kSuccess && !report.repeated && !IsSlow(report.duration) &&
         word_.load(std::memory_order_relaxed) == generation << kGenerationShift) [[likely]] {
       const bool by_time = window_kind_ == CallWindow::Kind::kTime;
-      const std::int64_t bucket =
-          CallWindow::BucketOf(by_time ? clock_.Now() : TimePoint(), window_kind_, bucket_length_);
+      const TimePoint now = by_time ? EndOf(report) : TimePoint();
+      const std::int64_t bucket = CallWindow::BucketOf(now, window_kind_, bucket_length_);
       if (CountSuccess(StripeTag(generation, bucket))) return;
     }
     RecordSlow(generation, outcome, report);
+  }
+  TimePoint EndOf(const BreakerReport& report) const {
+    return report.ended == kNever ? clock_.Now() : report.ended;
   }
   bool IsSlow(Duration duration) const {
     return options_.slow_call > Duration::zero() && duration > options_.slow_call;

@@ -12,8 +12,8 @@
 #include <optional>
 #include <string_view>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/time.h"
-#include "middleware/resilience/problems.h"
 
 namespace understudy {
 

@@ -15,8 +15,8 @@
 
 #include <cstdint>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/time.h"
-#include "middleware/resilience/problems.h"
 
 namespace understudy {
 

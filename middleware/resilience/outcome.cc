@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "middleware/base/text.h"
+#include "middleware/http/retry_after.h"
 #include "middleware/resilience/rate_limit_dialect.h"
 #include "middleware/resilience/rate_limit_hint.h"
-#include "middleware/resilience/retry_after.h"
 
 namespace understudy {
 namespace {
@@ -243,6 +243,16 @@ bool IsUnavailable(const Error& error) {
   }
 }
 
+OutcomeClassifier::OutcomeClassifier(Options options) : options_(std::move(options)) {
+  if (options_.dialect) hints_ = std::make_shared<const RateLimitHintParser>(options_.dialect);
+}
+
+bool OutcomeClassifier::IsPlainSuccess(const http::Response& response) const {
+  const std::vector<int>& also = options_.also_retryable;
+  return response.ok() && !MayCarryHint(response) &&
+         std::find(also.begin(), also.end(), response.status) == also.end();
+}
+
 Outcome OutcomeClassifier::Classify(const Result<http::Response>& result,
                                     const Clock& clock) const {
   const bool dated = result && MayCarryHint(*result);
@@ -265,7 +275,7 @@ Outcome OutcomeClassifier::ClassifyResponse(const http::Response& response, Syst
   if (response.status >= 400) hint = ParseRetryAfter(response.headers, now);
   const std::shared_ptr<const RateLimitDialect>& dialect = options_.dialect;
   if (dialect && MayCarryHint(response)) {
-    const RateLimitHint limit = ParseRateLimitHint(response, now, *dialect);
+    const RateLimitHint limit = hints_->Parse(response, [now] { return now; });
     if (limit.retry_after) hint = std::max(hint.value_or(*limit.retry_after), *limit.retry_after);
     throttled = limit.throttled;
     permanent = limit.permanent;

@@ -56,6 +56,7 @@
 namespace understudy {
 
 struct RateLimitDialect;
+class RateLimitHintParser;
 
 // What a circuit breaker is told about a call. The last three only give the permit back.
 enum class BreakerOutcome {
@@ -144,7 +145,7 @@ class OutcomeClassifier {
   };
 
   OutcomeClassifier() = default;
-  explicit OutcomeClassifier(Options options) : options_(std::move(options)) {}
+  explicit OutcomeClassifier(Options options);
 
   // The same rules, hearing the vendor's limits through `dialect`.
   OutcomeClassifier WithDialect(std::shared_ptr<const RateLimitDialect> dialect) const {
@@ -159,12 +160,17 @@ class OutcomeClassifier {
   // `now` is the wall clock, for a Retry-After date in a response without a Date.
   Outcome Classify(const Result<http::Response>& result, SystemTime now) const;
 
+  // A 2xx that is nothing but one to this vendor: its row of the table is known without a look at
+  // its headers and body.
+  bool IsPlainSuccess(const http::Response& response) const;
+
  private:
   bool MayCarryHint(const http::Response& response) const;
   Outcome ClassifyResponse(const http::Response& response, SystemTime now) const;
   Outcome ClassifyStatus(int status, bool throttled) const;
 
   Options options_ = {};
+  std::shared_ptr<const RateLimitHintParser> hints_ = {};  // Shared by all copies.
 };
 
 // The reason of an error as events show it; see Outcome::reason.

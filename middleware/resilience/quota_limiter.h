@@ -35,8 +35,8 @@
 #include <vector>
 
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/resilience/rate_limit_hint.h"
 #include "middleware/runtime/deadline.h"
 #include "middleware/runtime/runtime.h"

@@ -9,7 +9,7 @@
 
 #include "middleware/base/function_ref.h"
 #include "middleware/base/text.h"
-#include "middleware/resilience/retry_after.h"
+#include "middleware/http/retry_after.h"
 
 namespace understudy {
 namespace {

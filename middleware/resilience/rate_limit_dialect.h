@@ -20,8 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/time.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/resilience/rate_limit_value.h"
 
 namespace understudy {

@@ -10,9 +10,9 @@
 
 #include "middleware/base/text.h"
 #include "middleware/http/date.h"
+#include "middleware/http/retry_after.h"
 #include "middleware/http/structured_field.h"
 #include "middleware/resilience/rate_limit_body.h"
-#include "middleware/resilience/retry_after.h"
 
 namespace understudy {
 namespace {
@@ -48,7 +48,6 @@ std::string CleanName(std::string_view text) {
   return name;
 }
 
-// Every header name that the dialect knows, some of them empty.
 template <typename F>
 void ForEachNameOf(const QuotaHeaders& quota, F f) {
   f(quota.limit);
@@ -60,6 +59,7 @@ void ForEachNameOf(const QuotaHeaders& quota, F f) {
   f(quota.name_header);
 }
 
+// Every header name that the dialect knows, some of them empty.
 template <typename F>
 void ForEachName(const RateLimitDialect& dialect, F f) {
   f(kRetryAfter);
@@ -679,22 +679,23 @@ void HintReader::Decide() {
 
 }  // namespace
 
-RateLimitHintParser::RateLimitHintParser(const RateLimitDialect& dialect)
-    : dialect_(dialect), names_(std::make_unique<internal::KnownNames>(dialect)) {}
+RateLimitHintParser::RateLimitHintParser(std::shared_ptr<const RateLimitDialect> dialect)
+    : dialect_(std::move(dialect)), names_(std::make_unique<internal::KnownNames>(*dialect_)) {}
 
 RateLimitHintParser::~RateLimitHintParser() = default;
 
 RateLimitHint RateLimitHintParser::Parse(const http::Response& response,
                                          FunctionRef<SystemTime()> now) const {
-  const KnownFields fields(response.headers, dialect_, *names_);
-  const bool with_body = WantsBody(response, dialect_);
+  const KnownFields fields(response.headers, *dialect_, *names_);
+  const bool with_body = WantsBody(response, *dialect_);
   if (fields.empty() && !with_body && response.status < 400) return {};
-  return HintReader(response, fields, now, dialect_).Read(with_body);
+  return HintReader(response, fields, now, *dialect_).Read(with_body);
 }
 
 RateLimitHint ParseRateLimitHint(const http::Response& response, SystemTime now,
                                  const RateLimitDialect& dialect) {
-  return RateLimitHintParser(dialect).Parse(response, [now] { return now; });
+  const std::shared_ptr<const RateLimitDialect> borrowed(std::shared_ptr<void>(), &dialect);
+  return RateLimitHintParser(borrowed).Parse(response, [now] { return now; });
 }
 
 }  // namespace understudy

@@ -94,19 +94,19 @@ class KnownNames;
 //   const RateLimitHintParser parser(dialect);
 //   const RateLimitHint hint = parser.Parse(response, [&] { return clock.SystemNow(); });
 //
-// Immutable and thread-safe. `dialect` is borrowed.
+// Immutable and thread-safe.
 class RateLimitHintParser {
  public:
-  explicit RateLimitHintParser(const RateLimitDialect& dialect);
+  explicit RateLimitHintParser(std::shared_ptr<const RateLimitDialect> dialect);
   ~RateLimitHintParser();
   RateLimitHintParser(const RateLimitHintParser&) = delete;
   RateLimitHintParser& operator=(const RateLimitHintParser&) = delete;
 
-  // `now` is called at most once, and only if something in the answer is compared with it.
+  // `now` is called at most once, and only for what can be a time: hardly ever for a 2xx.
   RateLimitHint Parse(const http::Response& response, FunctionRef<SystemTime()> now) const;
 
  private:
-  const RateLimitDialect& dialect_;
+  const std::shared_ptr<const RateLimitDialect> dialect_;
   const std::unique_ptr<const internal::KnownNames> names_;
 };
 

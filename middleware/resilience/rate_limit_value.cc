@@ -6,7 +6,7 @@
 
 #include "middleware/base/text.h"
 #include "middleware/http/date.h"
-#include "middleware/resilience/retry_after.h"
+#include "middleware/http/retry_after.h"
 
 namespace understudy {
 namespace {

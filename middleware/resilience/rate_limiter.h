@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "middleware/base/mutex.h"
+#include "middleware/base/problems.h"
 #include "middleware/base/result.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/resilience/rate_schedule.h"
 #include "middleware/runtime/clock.h"
 #include "middleware/runtime/deadline.h"

@@ -29,7 +29,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "middleware/resilience/problems.h"
+#include "middleware/base/problems.h"
 #include "middleware/runtime/clock.h"
 
 namespace understudy {

@@ -21,9 +21,9 @@
 #include <optional>
 #include <string>
 
+#include "middleware/base/problems.h"
 #include "middleware/resilience/backoff.h"
 #include "middleware/resilience/outcome.h"
-#include "middleware/resilience/problems.h"
 #include "middleware/resilience/retry_budget.h"
 #include "middleware/runtime/deadline.h"
 #include "middleware/runtime/random.h"

@@ -7,8 +7,8 @@
 //   events.Publish("retry", {{"attempt", 2}, {"delay", 200ms}, {"reason", "503"}});
 //
 // Names in use: call.start call.end retry breaker breaker.mode breaker.shadow deadline fallback
-// failover hedge cache rate_limit token.refresh webhook.* effect health.check health.changed
-// health.ready job.run job.overdue.
+// failover hedge cache rate_limit bulkhead token.refresh webhook.* effect audit.sink audit.dropped
+// health.check health.changed health.ready job.run job.overdue.
 #pragma once
 
 #include <cstdint>

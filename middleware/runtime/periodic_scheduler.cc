@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "middleware/base/problems.h"
 #include "middleware/base/text.h"
 #include "middleware/runtime/stop.h"
 
@@ -50,16 +51,6 @@ Result<JobDone> CallBody(const JobBody& body, const JobContext& context) {
                  .message = "the job threw an exception",
                  .reason = "exception"};
   }
-}
-
-std::string JoinProblems(std::string_view subject, const std::vector<std::string>& problems) {
-  std::string message(subject);
-  std::string_view separator = ": ";
-  for (const std::string& problem : problems) {
-    message.append(separator).append(problem);
-    separator = "; ";
-  }
-  return message;
 }
 
 }  // namespace
@@ -120,9 +111,7 @@ PeriodicScheduler::~PeriodicScheduler() {
 Result<void> PeriodicScheduler::Add(JobOptions options, JobBody body) {
   std::vector<std::string> problems = FindProblems(options);
   if (!body) problems.emplace_back("the job has no body");
-  if (!problems.empty()) {
-    return InvalidArgument(JoinProblems("periodic job " + options.name, problems));
-  }
+  UNDERSTUDY_RETURN_IF_ERROR(ToResult("periodic job " + options.name, problems));
   const TimePoint now = runtime_.clock.Now();
   const double luck = runtime_.random.UnitInterval("schedule/jitter");
   const MutexLock lock(mutex_);

@@ -5,14 +5,15 @@
 //   UNDERSTUDY_RETURN_IF_ERROR(scheduler->Add(
 //       {.name = "audit.retention", .interval = 1h, .timeout = 5min},
 //       [&](const JobContext& context) -> Result<JobDone> {
-//         UNDERSTUDY_RETURN_IF_ERROR(audit.DropOlderThan(days(90), context.stop));
+//         UNDERSTUDY_RETURN_IF_ERROR(audit.Retain(90 * 24h));
 //         return JobDone{};
 //       }));
 //   UNDERSTUDY_RETURN_IF_ERROR(scheduler->Add(
 //       {.name = "token.refresh", .interval = 1h, .retry_base = 5s},
 //       [&](const JobContext& context) -> Result<JobDone> {
-//         UNDERSTUDY_ASSIGN_OR_RETURN(const auto token, tokens.Get(context.deadline,
-//         context.stop)); return JobDone{.next_in = TimeToRefresh(token)};
+//         UNDERSTUDY_ASSIGN_OR_RETURN(const auto token,
+//                                     tokens.GetToken(context.deadline, context.stop));
+//         return JobDone{.next_in = TimeToRefresh(token)};
 //       }));
 //   ...
 //   const auto stopped = scheduler->Stop(10s);

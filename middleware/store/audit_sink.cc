@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "middleware/base/iso_time.h"
 #include "middleware/base/text.h"
 #include "middleware/base/utf8.h"
 
@@ -24,12 +25,6 @@ bool IsIdCharacter(char c) {
 bool IsId(std::string_view text) {
   return text.size() <= AuditEntry::kIdBytesMax &&
          std::all_of(text.begin(), text.end(), IsIdCharacter);
-}
-
-void AppendNumber(std::string& text, std::uint64_t number, std::size_t digits) {
-  std::string plain = std::to_string(number);
-  if (plain.size() < digits) text.append(digits - plain.size(), '0');
-  text.append(plain);
 }
 
 // Takes a literal off the front.
@@ -58,29 +53,7 @@ Error BadLine(std::string_view why) {
 
 }  // namespace
 
-std::string FormatAuditTime(SystemTime time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const auto nanoseconds = static_cast<std::uint64_t>((time - day).count());
-  const std::uint64_t seconds = nanoseconds / 1'000'000'000;
-  std::string text;
-  text.reserve(kTimeSize);
-  AppendNumber(text, static_cast<std::uint64_t>(static_cast<int>(date.year())), 4);
-  text += '-';
-  AppendNumber(text, static_cast<unsigned>(date.month()), 2);
-  text += '-';
-  AppendNumber(text, static_cast<unsigned>(date.day()), 2);
-  text += 'T';
-  AppendNumber(text, seconds / 3600, 2);
-  text += ':';
-  AppendNumber(text, seconds / 60 % 60, 2);
-  text += ':';
-  AppendNumber(text, seconds % 60, 2);
-  text += '.';
-  AppendNumber(text, nanoseconds % 1'000'000'000, 9);
-  text += 'Z';
-  return text;
-}
+std::string FormatAuditTime(SystemTime time) { return FormatIsoInstant(time, 9); }
 
 std::optional<SystemTime> ParseAuditTime(std::string_view text) {
   std::uint64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, fraction = 0;

@@ -129,10 +129,9 @@ class WebhookStore {
   virtual Result<void> Revive(const WebhookKey& key, SystemTime now) = 0;
 
   // Revives at most `limit` unhandled events of that type, of every type for nullopt, oldest first;
-  // returns how many. This default, from List and Revive, looks at the oldest 10,000 unhandled
-  // events only.
+  // returns how many.
   virtual Result<std::size_t> ReviveUnhandled(std::optional<std::string_view> type, SystemTime now,
-                                              std::size_t limit);
+                                              std::size_t limit) = 0;
 
   virtual Result<std::optional<WebhookRecord>> Find(const WebhookKey& key) = 0;
   // At most `limit` records of that state, oldest first.

@@ -83,7 +83,7 @@ class CanonicalWriter final : public nlohmann::json_sax<Json> {
   bool number_float(number_float_t value, const string_t& token) override {
     std::string text = EcmaScriptNumber(value);
     // A whole number beyond 64 bits arrives here, too.
-    if (token.find_first_of(".eE") == std::string::npos && token != text && token != "-0") {
+    if (IsWholeNumber(token) && token != text) {
       return Fail("json-number");
     }
     return Value(std::move(text));
@@ -237,6 +237,9 @@ std::string EcmaScriptNumber(double value) {
 Result<std::string> CanonicalJson(std::string_view text, const StrictJsonLimits& limits) {
   if (text.size() > limits.bytes_max)
     return MalformedJson("the JSON text is too long", "json-size");
+  // The parser takes a NUL for the end of the text, and would accept whatever follows.
+  if (text.find('\0') != std::string_view::npos)
+    return MalformedJson("the text holds a NUL byte", "not-json");
   CanonicalWriter writer(limits);
   const bool parsed = Json::sax_parse(text, &writer);
   if (parsed && writer.reason().empty()) return std::move(writer.text());

@@ -14,7 +14,6 @@ namespace {
 using Json = nlohmann::json;
 using Answer = std::optional<http::Response>;
 
-constexpr std::size_t kBodyBytesMax = std::size_t{64} * 1024;  // A handshake is small.
 constexpr std::size_t kChallengeBytesMax = 4096;
 
 http::Response Empty(int status) {
@@ -71,19 +70,23 @@ Answer AnswerDiscord(const Json& body) {
   return std::nullopt;
 }
 
-Answer AnswerJson(const Crypto& crypto, WebhookHandshake handshake, const Secret& secret,
-                  std::string_view text) {
-  const auto body = ParseStrictJson(text, {.bytes_max = kBodyBytesMax, .depth_max = 64});
-  if (!body) return std::nullopt;
+}  // namespace
+
+bool IsInBody(WebhookHandshake handshake) {
+  return handshake != WebhookHandshake::kNone && handshake != WebhookHandshake::kGitHub;
+}
+
+Answer AnswerParsedHandshake(const Crypto& crypto, WebhookHandshake handshake, const Secret& secret,
+                             const Json& body) {
   switch (handshake) {
     case WebhookHandshake::kSlack:
-      return AnswerSlack(*body);
+      return AnswerSlack(body);
     case WebhookHandshake::kZoom:
-      return AnswerZoom(crypto, secret, *body);
+      return AnswerZoom(crypto, secret, body);
     case WebhookHandshake::kXero:
-      return AnswerXero(*body);
+      return AnswerXero(body);
     case WebhookHandshake::kDiscord:
-      return AnswerDiscord(*body);
+      return AnswerDiscord(body);
     case WebhookHandshake::kNone:
     case WebhookHandshake::kGitHub:
       break;
@@ -91,17 +94,16 @@ Answer AnswerJson(const Crypto& crypto, WebhookHandshake handshake, const Secret
   return std::nullopt;
 }
 
-}  // namespace
-
 Answer AnswerHandshake(const Crypto& crypto, WebhookHandshake handshake, const Secret& secret,
                        const http::Headers& headers, std::string_view body) {
-  if (handshake == WebhookHandshake::kNone) return std::nullopt;
   if (handshake == WebhookHandshake::kGitHub) {
     const auto events = headers.GetAll("X-GitHub-Event");
     if (events.size() == 1 && events[0] == "ping") return Empty(200);
     return std::nullopt;
   }
-  return AnswerJson(crypto, handshake, secret, body);
+  if (!IsInBody(handshake)) return std::nullopt;
+  const auto parsed = ParseStrictJson(body, {.bytes_max = kHandshakeBytesMax});
+  return parsed ? AnswerParsedHandshake(crypto, handshake, secret, *parsed) : std::nullopt;
 }
 
 }  // namespace understudy

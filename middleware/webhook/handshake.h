@@ -20,8 +20,11 @@
 // Sources: reference vendors 1.2; Zoom repeats its question every 72 hours.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "middleware/base/secret.h"
 #include "middleware/http/headers.h"
@@ -39,5 +42,16 @@ namespace understudy {
 std::optional<http::Response> AnswerHandshake(const Crypto& crypto, WebhookHandshake handshake,
                                               const Secret& secret, const http::Headers& headers,
                                               std::string_view body);
+
+// Bodies above this are no handshakes.
+inline constexpr std::size_t kHandshakeBytesMax = std::size_t{64} * 1024;
+// Is a handshake of this kind told by the JSON of its body? (kGitHub: by a header.)
+bool IsInBody(WebhookHandshake handshake);
+// The same for a body that is parsed already (ParseStrictJson) and not above kHandshakeBytesMax;
+// nullopt unless IsInBody.
+std::optional<http::Response> AnswerParsedHandshake(const Crypto& crypto,
+                                                    WebhookHandshake handshake,
+                                                    const Secret& secret,
+                                                    const nlohmann::json& body);
 
 }  // namespace understudy

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "middleware/base/iso_time.h"
 #include "middleware/base/text.h"
 #include "middleware/webhook/handshake.h"
 #include "middleware/webhook/signature_content.h"
@@ -180,22 +181,8 @@ Result<void> CheckAge(const SignatureScheme& scheme, const Timestamp& timestamp,
   return {};
 }
 
-// "2026-11-24T14:10:03Z"
-std::string Rfc3339(SystemTime time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const auto second = std::chrono::floor<seconds>(time - day).count();
-  const auto padded = [](std::int64_t number) {
-    return (number < 10 ? "0" : "") + std::to_string(number);
-  };
-  return std::to_string(static_cast<int>(date.year())) + "-" +
-         padded(static_cast<unsigned>(date.month())) + "-" +
-         padded(static_cast<unsigned>(date.day())) + "T" + padded(second / 3600) + ":" +
-         padded(second / 60 % 60) + ":" + padded(second % 60) + "Z";
-}
-
 std::string TimestampText(const SignatureScheme& scheme, SystemTime timestamp) {
-  if (scheme.timestamp_unit == TimestampUnit::kText) return Rfc3339(timestamp);
+  if (scheme.timestamp_unit == TimestampUnit::kText) return FormatIsoInstant(timestamp, 0);
   if (scheme.timestamp_unit == TimestampUnit::kMilliseconds) {
     return std::to_string(std::chrono::floor<milliseconds>(timestamp).time_since_epoch().count());
   }
@@ -413,12 +400,23 @@ Result<SignatureVerifier> SignatureVerifier::Create(const Crypto& crypto, Signat
   scheme.tolerance_past = options.tolerance_past.value_or(scheme.tolerance_past);
   scheme.tolerance_future = options.tolerance_future.value_or(scheme.tolerance_future);
   UNDERSTUDY_RETURN_IF_ERROR(CheckOptions(scheme, options));
-  return SignatureVerifier(crypto, std::move(scheme), std::move(keys), std::move(options));
+  std::shared_ptr<const CertificateRoots> roots;
+  if (scheme.algorithm == SignatureAlgorithm::kRsaSha256 && !options.certificates_pinned) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(roots, crypto.ReadRoots(options.certificate_roots));
+    options.certificate_roots.clear();
+  }
+  return SignatureVerifier(crypto, std::move(scheme), std::move(keys), std::move(options),
+                           std::move(roots));
 }
 
 std::optional<http::Response> SignatureVerifier::AnswerHandshake(const http::Headers& headers,
                                                                  std::string_view body) const {
   return ::understudy::AnswerHandshake(*crypto_, scheme_.handshake, keys_.front(), headers, body);
+}
+
+std::optional<http::Response> SignatureVerifier::AnswerParsedHandshake(
+    const nlohmann::json& body) const {
+  return ::understudy::AnswerParsedHandshake(*crypto_, scheme_.handshake, keys_.front(), body);
 }
 
 Result<Verified> SignatureVerifier::Verify(const http::Headers& headers, std::string_view body,
@@ -436,11 +434,18 @@ Result<Verified> SignatureVerifier::Verify(const SignedRequest& request, SystemT
                       "needs-method");
   }
   UNDERSTUDY_ASSIGN_OR_RETURN(Claims claims, ReadClaims(request));
-  UNDERSTUDY_ASSIGN_OR_RETURN(const bool matches, AnyMatches(claims, request, now));
+  const bool certified = scheme_.algorithm == SignatureAlgorithm::kRsaSha256;
+  std::string certificate;
+  if (certified) {
+    UNDERSTUDY_ASSIGN_OR_RETURN(certificate, FindCertificate(request.headers));
+  }
+  UNDERSTUDY_ASSIGN_OR_RETURN(const bool matches, AnyMatches(claims, request, certificate));
   if (!matches) {
     return Unverified("no signature matches; check the secret, and that nothing changes the body",
                       "no-match");
   }
+  // After the signature, which costs a stranger's request less than a path to a root does.
+  if (certified) UNDERSTUDY_RETURN_IF_ERROR(CheckTrust(certificate, now));
   if (!scheme_.timestamp_pointer.empty()) {
     UNDERSTUDY_ASSIGN_OR_RETURN(claims.timestamp, TimestampInBody(scheme_, request.body));
   }
@@ -480,11 +485,7 @@ Result<SignatureVerifier::Claims> SignatureVerifier::ReadClaims(
 }
 
 Result<bool> SignatureVerifier::AnyMatches(const Claims& claims, const SignedRequest& request,
-                                           SystemTime now) const {
-  std::string certificate;
-  if (scheme_.algorithm == SignatureAlgorithm::kRsaSha256) {
-    UNDERSTUDY_ASSIGN_OR_RETURN(certificate, TrustedCertificate(request.headers, now));
-  }
+                                           std::string_view certificate) const {
   SignatureParts parts{.method = request.method,
                        .url = request.url,
                        .content_type = request.headers.Get("Content-Type").value_or(""),
@@ -515,8 +516,7 @@ Result<bool> SignatureVerifier::AnyMatches(const Claims& claims, const SignedReq
   return any;
 }
 
-Result<std::string> SignatureVerifier::TrustedCertificate(const http::Headers& headers,
-                                                          SystemTime now) const {
+Result<std::string> SignatureVerifier::FindCertificate(const http::Headers& headers) const {
   UNDERSTUDY_ASSIGN_OR_RETURN(const auto text,
                               SingleHeader(headers, scheme_.certificate_url_header));
   const auto url = http::Url::Parse(text);
@@ -529,11 +529,14 @@ Result<std::string> SignatureVerifier::TrustedCertificate(const http::Headers& h
     return Unverified("the certificate is not available: " + certificate.error().message,
                       "certificate-unavailable");
   }
-  if (options_.certificates_pinned) return certificate;
-  const auto checked = crypto_->CheckCertificate(*certificate, options_.certificate_roots,
-                                                 scheme_.certificate_name, now);
-  if (!checked) return Unverified(checked.error().message, "certificate-untrusted");
   return certificate;
+}
+
+Result<void> SignatureVerifier::CheckTrust(std::string_view certificate, SystemTime now) const {
+  if (options_.certificates_pinned) return {};
+  const auto checked = roots_->Check(certificate, scheme_.certificate_name, now);
+  if (!checked) return Unverified(checked.error().message, "certificate-untrusted");
+  return {};
 }
 
 // ---- signing ------------------------------------------------------------------------------------

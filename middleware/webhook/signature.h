@@ -19,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "middleware/base/result.h"
 #include "middleware/base/secret.h"
 #include "middleware/http/headers.h"
@@ -64,7 +66,7 @@ class SignatureVerifier {
   // counts. For PayPal they are the ids of the webhook, which its signatures contain.
   // kInvalidArgument without a secret, for an empty or malformed one, for more than 16, for an
   // incomplete scheme (CheckScheme), a negative tolerance, and a scheme with certificates without
-  // what it needs.
+  // what it needs or with roots that hold none.
   static Result<SignatureVerifier> Create(const Crypto& crypto, SignatureScheme scheme,
                                           const std::vector<Secret>& secrets,
                                           SignatureVerifierOptions options = {});
@@ -93,25 +95,31 @@ class SignatureVerifier {
   // (handshake.h), made with the first secret.
   std::optional<http::Response> AnswerHandshake(const http::Headers& headers,
                                                 std::string_view body) const;
+  // The same for a body that is parsed already.
+  std::optional<http::Response> AnswerParsedHandshake(const nlohmann::json& body) const;
 
  private:
   struct Claims;  // What the headers say, before anything is checked.
 
   SignatureVerifier(const Crypto& crypto, SignatureScheme scheme, std::vector<Secret> keys,
-                    SignatureVerifierOptions options)
+                    SignatureVerifierOptions options, std::shared_ptr<const CertificateRoots> roots)
       : crypto_(&crypto),
         scheme_(std::move(scheme)),
         keys_(std::move(keys)),
-        options_(std::move(options)) {}
+        options_(std::move(options)),
+        roots_(std::move(roots)) {}
 
   Result<Claims> ReadClaims(const SignedRequest& request) const;
-  Result<bool> AnyMatches(const Claims& claims, const SignedRequest& request, SystemTime now) const;
-  Result<std::string> TrustedCertificate(const http::Headers& headers, SystemTime now) const;
+  Result<bool> AnyMatches(const Claims& claims, const SignedRequest& request,
+                          std::string_view certificate) const;
+  Result<std::string> FindCertificate(const http::Headers& headers) const;
+  Result<void> CheckTrust(std::string_view certificate, SystemTime now) const;
 
   const Crypto* crypto_;
   SignatureScheme scheme_;
   std::vector<Secret> keys_;  // Decoded.
   SignatureVerifierOptions options_;
+  std::shared_ptr<const CertificateRoots> roots_;  // Only where certificates are checked.
 };
 
 // What a sender signs. Views: valid for the call.

@@ -27,9 +27,12 @@
 //   xero          x-xero-signature: <base64>                       {body}
 //   discord       X-Signature-Ed25519: <hex>                       {t}{body}, Ed25519
 //   paypal        PAYPAL-TRANSMISSION-SIG: <base64>                {id}|{t}|{secret}|{crc32}, RSA
-//   standard-webhooks      webhook-signature: v1,<base64> [v1,...] {id}.{t}.{body}, "whsec_"
-//   secrets standard-webhooks-v1a  webhook-signature: v1a,<base64> [...]   {id}.{t}.{body}, Ed25519
-//   svix, svix-v1a         svix-signature, otherwise like the two before
+//   standard-webhooks
+//                 webhook-signature: v1,<base64>[ v1,...]          {id}.{t}.{body}, "whsec_"
+//                 secrets
+//   standard-webhooks-v1a
+//                 webhook-signature: v1a,<base64>[ v1a,...]        {id}.{t}.{body}, Ed25519
+//   svix, svix-v1a    svix-signature, otherwise like the two before
 //   hmac-sha256-ts         Webhook-Signature: t=<unix>,v1=<hex>[,v1=...]  {t}.{body}
 //
 // `hmac-sha256-ts` is this project's generic scheme: Stripe's construction under a neutral header

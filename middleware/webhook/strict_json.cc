@@ -13,15 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string UnescapedToken(std::string_view raw) {
-  std::string token;
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    const bool escape = raw[i] == '~' && i + 1 < raw.size();
-    token.push_back(!escape ? raw[i] : raw[++i] == '1' ? '/' : '~');
-  }
-  return token;
-}
-
 }  // namespace
 
 Error MalformedJson(std::string message, std::string reason) {
@@ -35,6 +26,9 @@ Error MalformedJson(std::string message, std::string reason) {
 Result<Json> ParseStrictJson(std::string_view text, const StrictJsonLimits& limits) {
   if (text.size() > limits.bytes_max)
     return MalformedJson("the JSON text is too long", "json-size");
+  // The parser takes a NUL for the end of the text, and would accept whatever follows.
+  if (text.find('\0') != std::string_view::npos)
+    return MalformedJson("the text holds a NUL byte", "not-json");
   std::vector<std::set<std::string>> keys;
   bool repeated = false;
   bool deep = false;
@@ -62,7 +56,7 @@ const Json* FindJsonPointer(const Json& document, std::string_view pointer) {
   if (pointer.empty()) return node;
   if (pointer.front() != '/') return nullptr;
   for (const std::string_view raw : Split(pointer.substr(1), '/')) {
-    const std::string token = UnescapedToken(raw);
+    const std::string token = UnescapePointerToken(raw);
     if (node->is_object()) {
       const auto member = node->find(token);
       if (member == node->end()) return nullptr;

@@ -389,6 +389,7 @@ Result<std::size_t> WebhookProcessor::ReplayUnhandled(std::size_t limit) {
   }
   std::size_t replayed = 0;
   for (const std::string& type : types) {
+    if (replayed >= limit) break;
     UNDERSTUDY_ASSIGN_OR_RETURN(const std::size_t more, ReplayUnhandledOf(type, limit - replayed));
     replayed += more;
   }

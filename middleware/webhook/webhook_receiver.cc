@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "middleware/base/check.h"
+#include "middleware/webhook/handshake.h"
 #include "middleware/webhook/strict_json.h"
 
 namespace understudy {
@@ -69,38 +70,58 @@ WebhookReceiver::Verdict WebhookReceiver::Receive(const http::Request& request,
   if (request.method != http::Method::Post()) return {405, "method", false, {}, {}};
   if (request.body.size() > options_.body_bytes_max) return {413, "too-large", false, {}, {}};
   const SystemTime now = runtime_.clock.SystemNow();
-  std::string url = options_.public_url;
-  if (url.empty() && !request.url.host().empty()) url = request.url.ToString();
+  std::string url;
+  if (verifier_.scheme().needs_url()) {
+    url = options_.public_url;
+    if (url.empty() && !request.url.host().empty()) url = request.url.ToString();
+  }
   const auto verified = verifier_.Verify({.method = request.method.name(),
                                           .url = url,
                                           .headers = request.headers,
                                           .body = request.body},
                                          now);
   if (!verified) return {401, "unverified", false, verified.error().reason, {}};
-  if (auto answer = verifier_.AnswerHandshake(request.headers, request.body)) {
+  // Parsed once, and only if somebody looks.
+  const bool in_body =
+      IsInBody(verifier_.scheme().handshake) && request.body.size() <= kHandshakeBytesMax;
+  Result<nlohmann::json> body = nlohmann::json();
+  if (in_body || ReadsBody()) body = ParseStrictJson(request.body);
+  if (auto answer = Handshake(request, body)) {
     return {.status = answer->status, .outcome = "handshake", .answer = std::move(answer)};
   }
   event.key.provider = options_.provider;
   event.key.account = options_.account;
   event.payload = request.body;
   event.received_at = now;
-  if (const auto read = ReadEvent(request, event); !read) {
+  if (const auto read = ReadEvent(request, body, event); !read) {
     return {400, "malformed", false, read.error().reason, {}};
   }
   return Accept(event);
 }
 
-Result<void> WebhookReceiver::ReadEvent(const http::Request& request, WebhookEvent& event) const {
+bool WebhookReceiver::ReadsBody() const {
   const auto in_body = [](const EventField& field) {
     return field.header.empty() && !field.pointer.empty();
   };
-  nlohmann::json body;
-  if ((!options_.event_key && in_body(*options_.event_id)) || in_body(*options_.event_type)) {
-    UNDERSTUDY_ASSIGN_OR_RETURN(body, ParseStrictJson(request.body));
+  return (!options_.event_key && in_body(*options_.event_id)) || in_body(*options_.event_type);
+}
+
+std::optional<http::Response> WebhookReceiver::Handshake(const http::Request& request,
+                                                         const Result<nlohmann::json>& body) const {
+  if (!IsInBody(verifier_.scheme().handshake)) {
+    return verifier_.AnswerHandshake(request.headers, request.body);
   }
+  if (!body || request.body.size() > kHandshakeBytesMax) return std::nullopt;
+  return verifier_.AnswerParsedHandshake(*body);
+}
+
+Result<void> WebhookReceiver::ReadEvent(const http::Request& request,
+                                        const Result<nlohmann::json>& body,
+                                        WebhookEvent& event) const {
+  if (ReadsBody() && !body) return body.error();
   const auto read = [&](const EventField& field) -> std::string {
     if (!IsConfigured(field)) return {};
-    if (field.header.empty()) return TextOf(FindJsonPointer(body, field.pointer));
+    if (field.header.empty()) return TextOf(FindJsonPointer(*body, field.pointer));
     const auto values = request.headers.GetAll(field.header);
     return values.size() == 1 ? std::string(values[0]) : std::string();
   };

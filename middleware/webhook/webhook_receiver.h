@@ -32,6 +32,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "middleware/http/handler.h"
 #include "middleware/runtime/runtime.h"
 #include "middleware/store/webhook_store.h"
@@ -106,8 +108,13 @@ class WebhookReceiver final : public http::Handler {
   Verdict Receive(const http::Request& request, WebhookEvent& event);
   Verdict Accept(const WebhookEvent& event);
   Verdict FromProcessed(const WebhookProcessed& processed) const;
-  // Fills in id and type.
-  Result<void> ReadEvent(const http::Request& request, WebhookEvent& event) const;
+  // Is the body itself needed for id or type?
+  bool ReadsBody() const;
+  // Fills in id and type. `body`: what ParseStrictJson makes of it; not looked at unless ReadsBody.
+  Result<void> ReadEvent(const http::Request& request, const Result<nlohmann::json>& body,
+                         WebhookEvent& event) const;
+  std::optional<http::Response> Handshake(const http::Request& request,
+                                          const Result<nlohmann::json>& body) const;
   http::Response Answer(const Verdict& verdict) const;
 
   Runtime runtime_;

@@ -107,7 +107,14 @@ class GuidesTest : public ::testing::TestWithParam<Pair> {
 INSTANTIATE_TEST_SUITE_P(
     Docs, GuidesTest,
     ::testing::Values(Pair{"Middleware", "docs/middleware.md", "docs/examples/call_path.cc"},
-                      Pair{"OAuth", "docs/oauth.md", "docs/examples/oauth_flows.cc"}),
+                      Pair{"OAuth", "docs/oauth.md", "docs/examples/oauth_flows.cc"},
+                      Pair{"FakeVendor", "docs/fake-vendor.md",
+                           "docs/examples/vendor_on_the_fly.cc"},
+                      Pair{"Webhooks", "docs/webhooks.md", "docs/examples/webhook_parts.cc"},
+                      Pair{"Adapters", "docs/adapters.md", "docs/examples/adapter_parts.cc"},
+                      Pair{"Audit", "docs/audit.md", "docs/examples/audit_parts.cc"},
+                      Pair{"Health", "docs/health.md", "docs/examples/health_parts.cc"},
+                      Pair{"Stores", "docs/stores.md", "docs/examples/store_parts.cc"}),
     [](const auto& test) { return test.param.name; });
 
 TEST_P(GuidesTest, EveryMarkerOfTheExampleIsInItsPlace) {

@@ -12,10 +12,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "middleware/base/utf8.h"
 #include "middleware/client/body_codec.h"
 #include "middleware/client/json_body.h"
 #include "middleware/client/response_problem.h"
-#include "middleware/client/utf8_text.h"
 
 namespace {
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "middleware/base/text.h"
+#include "middleware/http/retry_after.h"
 #include "middleware/resilience/rate_limit_hint.h"
-#include "middleware/resilience/retry_after.h"
 
 namespace {
 

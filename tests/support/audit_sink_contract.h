@@ -30,7 +30,7 @@ template <typename Factory>
 class AuditSinkContract : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!factory_.Available()) GTEST_SKIP() << "PostgreSQL is not installed";
+    if (!factory_.Available()) GTEST_SKIP() << "the sink's server is not installed";
     Reopen();
   }
   void Reopen() {

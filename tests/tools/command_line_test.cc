@@ -8,6 +8,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "middleware/audit/hash_chain.h"
+#include "middleware/platform/openssl_crypto.h"
+#include "middleware/store/audit_sink.h"
+
 namespace understudy::tools {
 namespace {
 
@@ -298,6 +302,91 @@ TEST_F(CommandLineTest, AU7_ACutAuditTrailDoesNotReachItsAnchor) {
   EXPECT_EQ(Understudy({"audit", "verify", path, "--anchor", kAnchor}).exit, 1);
   EXPECT_EQ(Understudy({"audit", "verify", path, "--anchor", "3"}).exit, kExitUsage);
   EXPECT_EQ(Understudy({"audit", "verify", path + ".no"}).exit, kExitUsage);
+}
+
+class AuditVerifyTest : public CommandLineTest {
+ protected:
+  // Five records, sealed with `key`; line after line.
+  std::vector<std::string> Seal(const std::string& key) {
+    HashChain chain(crypto_, Secret(key));
+    std::vector<std::string> lines;
+    points_.clear();
+    for (int i = 1; i <= 5; ++i) {
+      lines.push_back(chain.Seal(AuditLineHead(SystemTime(), "r" + std::to_string(i), "") + "}"));
+      points_.push_back(chain.point().ToString());
+    }
+    return lines;
+  }
+  std::string File(const std::string& name, const std::string& text) const {
+    const std::string path = (folder_ / name).string();
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+  }
+  std::string Lines(const std::vector<std::string>& lines, std::size_t from, std::size_t to) const {
+    std::string text;
+    for (std::size_t i = from; i < to; ++i) text += lines[i] + "\n";
+    return text;
+  }
+
+  OpensslCrypto crypto_;
+  std::vector<std::string> points_;  // After each record.
+};
+
+TEST_F(AuditVerifyTest, AU7_AKeyedTrailNeedsItsKey) {
+  const std::string trail = File("t.jsonl", Lines(Seal("the key"), 0, 5));
+  const auto with = [&](const std::string& key) {
+    return Understudy({"audit", "verify", trail, "--key-file", File("key", key)});
+  };
+  EXPECT_EQ(with("the key").exit, 0);
+  EXPECT_EQ(with("the key\r\n").exit, 0) << "as editors leave it";
+  EXPECT_EQ(with("another key").exit, 1);
+  EXPECT_THAT(with("another key").out, HasSubstr(":1: line 1 (\"r1\")"));
+  EXPECT_EQ(Understudy({"audit", "verify", trail}).exit, 1);
+  EXPECT_EQ(with("\n").exit, kExitUsage) << "an empty key is none";
+  EXPECT_EQ(Understudy({"audit", "verify", trail, "--key-file", trail + ".no"}).exit, kExitUsage);
+  const std::string plain = File("p.jsonl", Lines(Seal(""), 0, 5));
+  EXPECT_EQ(Understudy({"audit", "verify", plain}).exit, 0);
+  EXPECT_EQ(Understudy({"audit", "verify", plain, "--key-file", File("key", "k")}).exit, 1);
+}
+
+TEST_F(AuditVerifyTest, AU7_ATrailWithoutItsBeginningNeedsAStart) {
+  const std::vector<std::string> lines = Seal("");
+  const std::string rest = File("rest.jsonl", Lines(lines, 2, 5));
+  const Outcome bare = Understudy({"audit", "verify", rest});
+  EXPECT_EQ(bare.exit, 1);
+  EXPECT_THAT(bare.out, HasSubstr(":1: line 1 (\"r3\")"));
+  const auto from = [&](const std::string& start) {
+    return Understudy({"audit", "verify", rest, "--start", start});
+  };
+  EXPECT_EQ(from(points_[1]).exit, 0);
+  EXPECT_THAT(from(points_[1]).out, HasSubstr("3 records fit"));
+  EXPECT_EQ(from(points_[0]).exit, 1);
+  EXPECT_EQ(from("2:" + points_[2].substr(2)).exit, 1) << "the number alone proves nothing";
+  EXPECT_EQ(from("2").exit, kExitUsage);
+  EXPECT_EQ(Understudy({"audit", "verify", rest, "--any-start"}).exit, 0);
+  // Any start is no licence for anything else.
+  const std::string holed = File("holed.jsonl", Lines(lines, 2, 3) + Lines(lines, 4, 5));
+  EXPECT_EQ(Understudy({"audit", "verify", holed, "--any-start"}).exit, 1);
+}
+
+TEST_F(AuditVerifyTest, AU7_AnAnchorShowsWhatWasCutOff) {
+  const std::vector<std::string> lines = Seal("k");
+  const std::string key = File("key", "k");
+  const auto verify = [&](const std::vector<std::string>& files, const std::string& anchor) {
+    std::vector<std::string> arguments = {"audit", "verify"};
+    arguments.insert(arguments.end(), files.begin(), files.end());
+    arguments.insert(arguments.end(), {"--key-file", key, "--anchor", anchor});
+    return Understudy(arguments);
+  };
+  const std::string first = File("1.jsonl", Lines(lines, 0, 2));
+  const std::string second = File("2.jsonl", Lines(lines, 2, 5));
+  EXPECT_EQ(verify({first, second}, points_[4]).exit, 0);
+  EXPECT_EQ(verify({first, second}, points_[2]).exit, 0) << "an older anchor";
+  EXPECT_EQ(verify({first}, points_[4]).exit, 1);
+  EXPECT_EQ(verify({second, first}, points_[4]).exit, 1) << "in another order";
+  EXPECT_EQ(verify({first, second}, "5:" + points_[3].substr(2)).exit, 1);
+  EXPECT_THAT(verify({first, second}, points_[4]).out,
+              ::testing::Not(HasSubstr("without --anchor")));
 }
 
 }  // namespace

@@ -235,6 +235,81 @@ TEST_F(WebhookCommandTest, SecretsComeFromTheEnvironmentAndSeveralCount) {
             1);
 }
 
+// "--header" and its value for every line that sign printed.
+std::vector<std::string> HeaderArguments(const std::string& printed) {
+  std::vector<std::string> arguments;
+  std::istringstream lines(printed);
+  for (std::string line; std::getline(lines, line);) {
+    arguments.insert(arguments.end(), {"--header", line});
+  }
+  return arguments;
+}
+
+std::vector<std::string> Joined(std::vector<std::string> arguments,
+                                const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+TEST_F(WebhookCommandTest, ATimeAheadIsRefusedBeyondItsTolerance) {
+  const Outcome sign = Understudy({"webhook", "sign", "--scheme", "stripe", "--secret-file",
+                                   secret_, "--body", body_, "--now", "1700000100"});
+  ASSERT_EQ(sign.exit, 0) << sign.err;
+  const auto verify = [&](const std::string& now, std::vector<std::string> more) {
+    return Understudy(Joined(Joined({"webhook", "verify", "--scheme", "stripe", "--secret-file",
+                                     secret_, "--body", body_, "--now", now},
+                                    HeaderArguments(sign.out)),
+                             more));
+  };
+  EXPECT_EQ(verify("1700000040", {}).exit, 0) << "60 s, the scheme's own";
+  const Outcome ahead = verify("1700000039", {});
+  EXPECT_EQ(ahead.exit, 1);
+  EXPECT_THAT(ahead.out, HasSubstr("not verified (in-future)"));
+  EXPECT_EQ(verify("1700000000", {"--tolerance-future", "100s"}).exit, 0);
+  EXPECT_EQ(verify("1699999999", {"--tolerance-future", "100s"}).exit, 1);
+  EXPECT_EQ(verify("1700000099", {"--tolerance-future", "0s"}).exit, 1);
+  EXPECT_EQ(verify("1700000100", {"--tolerance-future", "0s"}).exit, 0);
+  // The two tolerances are not one.
+  EXPECT_EQ(verify("1700000039", {"--tolerance-past", "1h"}).exit, 1);
+  EXPECT_EQ(verify("1700000401", {"--tolerance-future", "1h"}).exit, 1);
+  const Outcome bad = verify("1700000100", {"--tolerance-future", "soon"});
+  EXPECT_EQ(bad.exit, 64);
+  EXPECT_THAT(bad.err, HasSubstr("--tolerance-future: \"soon\""));
+}
+
+TEST_F(WebhookCommandTest, NowMayBeInMilliseconds) {
+  const auto sign = [&](const std::string& now) {
+    return Understudy({"webhook", "sign", "--scheme", "slack", "--secret-file", secret_, "--body",
+                       body_, "--now", now})
+        .out;
+  };
+  EXPECT_EQ(sign("1700000000999"), sign("1700000000"));
+  EXPECT_NE(sign("1700000001000"), sign("1700000000"));
+  EXPECT_EQ(sign("99999999999"), "") << "seconds up to there, and too many of them";
+}
+
+TEST_F(WebhookCommandTest, MethodAndUrlAreSignedWhereTheSchemeSignsThem) {
+  const std::vector<std::string> common = {"--scheme", "hubspot", "--secret-file", secret_,
+                                           "--body",   body_,     "--now",         "1700000000"};
+  const std::vector<std::string> url = {"--url", "https://me.example/hooks?a=1"};
+  const Outcome sign = Understudy(Joined(Joined({"webhook", "sign"}, common), url));
+  ASSERT_EQ(sign.exit, 0) << sign.err;
+  const auto verify = [&](const std::vector<std::string>& more) {
+    return Understudy(
+        Joined(Joined(Joined({"webhook", "verify"}, common), HeaderArguments(sign.out)), more));
+  };
+  EXPECT_EQ(verify(url).exit, 0) << "POST is the default";
+  EXPECT_EQ(verify(Joined(url, {"--method", "POST"})).exit, 0);
+  const Outcome other_method = verify(Joined(url, {"--method", "PUT"}));
+  EXPECT_EQ(other_method.exit, 1);
+  EXPECT_THAT(other_method.out, HasSubstr("not verified (no-match)"));
+  EXPECT_EQ(verify({"--url", "https://me.example/hooks?a=2"}).exit, 1);
+  EXPECT_EQ(verify({}).exit, 64);
+  const Outcome put =
+      Understudy(Joined(Joined(Joined({"webhook", "sign"}, common), url), {"--method", "PUT"}));
+  EXPECT_NE(put.out, sign.out);
+}
+
 TEST_F(WebhookCommandTest, ThereIsNoOptionForASecretItself) {
   EXPECT_EQ(Understudy({"webhook", "sign", "--scheme", "github", "--secret", "s3cret"}).exit, 64);
   EXPECT_THAT(Understudy({"webhook", "sign", "--help"}).out, Not(HasSubstr("--secret TEXT")));

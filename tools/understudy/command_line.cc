@@ -8,7 +8,10 @@
 
 #include "middleware/base/text.h"
 #include "tools/understudy/commands.h"
+#include "tools/understudy/serve_command.h"
+#include "tools/understudy/toxiproxy_command.h"
 #include "tools/understudy/webhook_command.h"
+#include "tools/understudy/wiremock_command.h"
 
 namespace understudy::tools {
 namespace {
@@ -108,6 +111,100 @@ void AddRequest(CLI::App& command, WebhookRequestOptions& options) {
                      "seconds or milliseconds since 1970; default: the wall clock");
 }
 
+constexpr const char* kServeExamples =
+    "Examples:\n"
+    "  understudy serve acme.json --port 8080             the vendor of the file, until Ctrl-C\n"
+    "  understudy serve acme.json --watch                 a change of the file takes effect at "
+    "once\n"
+    "  understudy serve two.json --port acme=8080 --port pay=8081\n"
+    "  understudy serve --wiremock DIR --port 8080        WireMock's mappings and its admin API\n"
+    "  understudy serve acme.json --tls --ca-out ca.pem   curl --cacert ca.pem https://...\n"
+    "  understudy serve acme.json --admin-port 9000       curl "
+    "http://127.0.0.1:9000/v1/requests\n"
+    "Exit codes: 0 ended by SIGINT or SIGTERM, 64 bad file, bad arguments, or a port in use\n";
+
+// `understudy serve ...`: vendors, or Toxiproxy's API.
+struct ServeCommand {
+  CLI::App* app = nullptr;
+  bool toxiproxy = false;
+  ServeOptions vendors;
+  ToxiproxyServeOptions proxies;
+  CLI::Option* wiremock = nullptr;
+  WireMockServeOptions stubs;
+};
+
+void AddServe(CLI::App& app, ServeCommand& command) {
+  ServeOptions& options = command.vendors;
+  command.app = app.add_subcommand(
+      "serve", "Hosts the vendors of vendor or scenario files, or Toxiproxy's API");
+  CLI::App& serve = *command.app;
+  serve.add_option("files", options.files, "vendor files, or scenario files for their vendors");
+  CLI::Option* const ports = serve.add_option(
+      "--port", options.ports,
+      "the port, 0 for any free one (default); with several vendors name=port, once "
+      "for each");
+  ports->allow_extra_args(false);  // The file may come after it.
+  serve.add_option("--host", options.host, "the address to listen on; default: 127.0.0.1");
+  serve.add_option("--seed", options.seed, "of everything random; default: 0");
+  serve.add_flag("--watch", options.watch, "reload the files when they change");
+  serve.add_flag("--log", options.log,
+                 "one line per request, also where the output is no terminal");
+  serve.add_flag("--quiet", options.quiet, "neither requests nor a summary");
+  serve.add_flag("--tls", options.tls.enabled,
+                 "HTTPS, with certificates of an authority made for this run");
+  serve.add_option("--ca-out", options.tls.ca_out,
+                   "write that authority's certificate to this file; default: a temporary one");
+  serve.add_option("--cert", options.tls.cert, "HTTPS with this certificate (PEM), and --key");
+  serve.add_option("--key", options.tls.key, "the key of --cert (PEM)");
+  serve.add_option("--client-ca", options.tls.client_ca,
+                   "HTTPS; clients need a certificate that this authority (PEM) signed");
+  serve.add_option("--journal", options.journal,
+                   "write the requests to this file at the end, as JSON lines");
+  serve.add_option("--har", options.har,
+                   "write the requests to this file at the end, as an HTTP Archive");
+  serve.add_option("--admin-port", options.admin_port,
+                   "port of the admin API, 0 for any free one; default: no admin API");
+  serve.add_option("--admin-host", options.admin_host,
+                   "the address of the admin API; default: 127.0.0.1, another needs a token");
+  serve.add_option("--admin-token-env", options.admin_token_env,
+                   "environment variable with the token that every request of that API needs");
+  serve.add_flag("--toxiproxy", command.toxiproxy, "Toxiproxy's HTTP API and its proxies");
+  serve.add_option("--toxiproxy-port", command.proxies.port,
+                   "port of that API; 0: any free one; default: 8474");
+  serve.add_option("--config", command.proxies.config, "a Toxiproxy file: an array of proxies");
+  serve.add_option("--token-env", command.proxies.token_env,
+                   "environment variable with the token that every request of that API needs");
+  command.wiremock = serve.add_option("--wiremock", command.stubs.folder,
+                                      "a folder with mappings/ and __files/, and WireMock's admin "
+                                      "API; \"\" for no stubs at the start");
+  serve.footer(kServeExamples);
+}
+
+int Serve(ServeCommand& command, Console& console) {
+  const bool proxies = command.toxiproxy;
+  if (command.wiremock->count() > 0) {
+    if (proxies || !command.vendors.files.empty()) {
+      console.err << "--wiremock stands alone; start another `understudy serve`\n";
+      return kExitUsage;
+    }
+    command.stubs.host = command.vendors.host;
+    command.stubs.ports = command.vendors.ports;
+    command.stubs.seed = command.vendors.seed;
+    command.stubs.quiet = command.vendors.quiet;
+    return ServeWireMock(command.stubs, console);
+  }
+  if (proxies == !command.vendors.files.empty()) {
+    console.err << (proxies ? "--toxiproxy serves no vendor files; start another `understudy serve`"
+                            : "name the vendor files to serve, or give --toxiproxy")
+                << "\nsee `understudy serve --help`\n";
+    return kExitUsage;
+  }
+  if (!proxies) return Serve(command.vendors, console);
+  command.proxies.host = command.vendors.host;
+  command.proxies.seed = command.vendors.seed;
+  return ServeToxiproxy(command.proxies, console);
+}
+
 // `understudy webhook ...`, with what each command reads its options into.
 struct WebhookCommands {
   CLI::App* verify = nullptr;
@@ -144,6 +241,7 @@ void AddWebhook(CLI::App& app, WebhookCommands& commands) {
   commands.schemes = webhook->add_subcommand("schemes", "Lists the schemes and what they sign");
 }
 
+// `understudy serve --toxiproxy`.
 // The command under `audit`.
 CLI::App* AddAuditVerify(CLI::App& app, AuditVerifyOptions& options) {
   CLI::App* const audit = app.add_subcommand("audit", "Works on audit trails");
@@ -214,6 +312,9 @@ int RunCommandLine(std::vector<std::string> arguments, Console& console) {
   AuditVerifyOptions audit_options;
   const CLI::App* const audit_verify = AddAuditVerify(app, audit_options);
 
+  ServeCommand serve;
+  AddServe(app, serve);
+
   try {
     std::reverse(arguments.begin(), arguments.end());
     app.parse(std::move(arguments));
@@ -223,6 +324,7 @@ int RunCommandLine(std::vector<std::string> arguments, Console& console) {
   if (run->parsed()) return Run(raw_run, console);
   if (replay->parsed()) return ReplayRun(replay_file, replay_token, console);
   if (audit_verify->parsed()) return VerifyAudit(audit_options, console);
+  if (serve.app->parsed()) return Serve(serve, console);
   if (list->parsed()) {
     DefaultPath(list_options.paths);
     return ListScenarios(list_options, console);

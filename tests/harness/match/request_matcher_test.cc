@@ -255,5 +255,227 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"BodyIsNoJson", {.json = "{"}, "not JSON"}),
     [](const auto& test) { return test.param.name; });
 
+TEST(RequestMatcherTest, FitsAnyOfSeveralMethods) {
+  const RequestMatch spec{.methods = {"GET", "HEAD"}};
+  EXPECT_TRUE(Fits(spec, MakeRequest("HEAD", "/")));
+  EXPECT_FALSE(Fits(spec, MakeRequest("POST", "/")));
+  EXPECT_EQ(Compiled(spec).Describe(), "GET|HEAD *");
+}
+
+struct FormCase {
+  const char* name;
+  RequestMatch spec;
+  const char* target;
+  bool fits;
+};
+
+class TargetTest : public ::testing::TestWithParam<FormCase> {};
+
+TEST_P(TargetTest, Judges) {
+  const auto request = MakeRequest("GET", GetParam().target);
+  const RequestMatcher matcher = Compiled(GetParam().spec);
+  EXPECT_EQ(matcher.Match(request).matched, GetParam().fits);
+  EXPECT_EQ(matcher.Fits(PreparedRequest(request)), GetParam().fits);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Specs, TargetTest,
+    ::testing::Values(
+        FormCase{"ExactPath", {.path_exact = "/a/{b}"}, "/a/{b}?c=1", true},
+        FormCase{"ExactPathIsNoTemplate", {.path_exact = "/a/{b}"}, "/a/x", false},
+        FormCase{"ExactPathAsSent", {.path_exact = "/a b"}, "/a%20b", false},
+        FormCase{"Target", {.target = "/a?b=1"}, "/a?b=1", true},
+        FormCase{"TargetWithMore", {.target = "/a?b=1"}, "/a?b=1&c=2", false},
+        FormCase{"TargetRegex", {.target_regex = R"(/a\?b=\d+)"}, "/a?b=12", true},
+        FormCase{"TargetRegexIsAnchored", {.target_regex = R"(/a\?b=\d+)"}, "/a?b=12x", false},
+        FormCase{"QueryExact",
+                 {.query = {FieldMatch::Equals("a", "1")}, .query_exact = true},
+                 "/?a=1",
+                 true},
+        FormCase{"QueryExactRefusesMore",
+                 {.query = {FieldMatch::Equals("a", "1")}, .query_exact = true},
+                 "/?a=1&b=",
+                 false},
+        FormCase{"NoQueryAtAll", {.query_exact = true}, "/?a=1", false},
+        FormCase{"PathParameter",
+                 {.path = "/o/{id}", .path_parameters = {{"id", R"({"regex":"^\\d+$"})"}}},
+                 "/o/12",
+                 true},
+        FormCase{"PathParameterMisses",
+                 {.path = "/o/{id}", .path_parameters = {{"id", R"({"regex":"^\\d+$"})"}}},
+                 "/o/x",
+                 false},
+        FormCase{"Host", {.host = R"({"ends_with":".sim"})"}, "/", true},
+        FormCase{"OtherHost", {.host = R"("other.sim")"}, "/", false},
+        FormCase{
+            "Includes", {.query = {{"a", R"({"includes":["1","2"]})"}}}, "/?a=2&a=3&a=1", true},
+        FormCase{
+            "IncludesMissesOne", {.query = {{"a", R"({"includes":["1","2"]})"}}}, "/?a=2", false},
+        FormCase{
+            "ExactlyInAnyOrder", {.query = {{"a", R"({"exactly":["1","2"]})"}}}, "/?a=2&a=1", true},
+        FormCase{"ExactlyRefusesMore",
+                 {.query = {{"a", R"({"exactly":["1","2"]})"}}},
+                 "/?a=2&a=1&a=1",
+                 false},
+        FormCase{"ExactlyPairsConditions",
+                 {.query = {{"a", R"({"exactly":[{"regex":"."},"1"]})"}}},
+                 "/?a=1&a=2",
+                 true},
+        FormCase{"AbsentOrEqual", {.query = {{"a", R"([{"absent":true},"1"])"}}}, "/", true},
+        FormCase{"AnyOf", {.any_of = {{.path = "/a"}, {.path = "/b"}}}, "/b", true},
+        FormCase{"AnyOfNone", {.any_of = {{.path = "/a"}, {.path = "/b"}}}, "/c", false},
+        FormCase{"AllOf", {.all_of = {{.path = "/a"}, {.method = "GET"}}}, "/a", true},
+        FormCase{"AllOfMissesOne", {.all_of = {{.path = "/a"}, {.method = "PUT"}}}, "/a", false},
+        FormCase{"NoneOf", {.none_of = {{.path = "/a"}}}, "/b", true},
+        FormCase{"NoneOfFits", {.none_of = {{.path = "/a"}}}, "/a", false}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(RequestMatcherTest, ReadsCookies) {
+  const RequestMatch spec{.cookies = {FieldMatch::Equals("sid", "a=b")}};
+  EXPECT_TRUE(Fits(spec, MakeRequest("GET", "/", {{"Cookie", "x=1; sid=a=b;y"}})));
+  EXPECT_FALSE(Fits(spec, MakeRequest("GET", "/", {{"Cookie", "SID=a=b"}})));
+}
+
+TEST(RequestMatcherTest, ReadsFormFieldsOfAFormOnly) {
+  const RequestMatch spec{.form = {FieldMatch::Equals("a", "x y")}};
+  const http::Headers form{{"Content-Type", "Application/X-WWW-Form-Urlencoded; charset=utf-8"}};
+  EXPECT_TRUE(Fits(spec, MakeRequest("POST", "/", form, "b=1&a=x+y")));
+  EXPECT_TRUE(Fits(spec, MakeRequest("POST", "/", {}, "a=x%20y")));
+  EXPECT_FALSE(Fits(spec, MakeRequest("POST", "/", {{"Content-Type", "text/plain"}}, "a=x+y")));
+}
+
+struct BodyCase {
+  const char* name;
+  RequestMatch spec;
+  std::string body;
+  bool fits;
+};
+
+class BodyTest : public ::testing::TestWithParam<BodyCase> {};
+
+TEST_P(BodyTest, Judges) {
+  const auto request = MakeRequest("POST", "/", {}, GetParam().body);
+  const RequestMatcher matcher = Compiled(GetParam().spec);
+  const MatchResult result = matcher.Match(request);
+  EXPECT_EQ(result.matched, GetParam().fits) << matcher.Explain(result);
+  EXPECT_EQ(matcher.Fits(PreparedRequest(request)), GetParam().fits);
+}
+
+JsonEqualMatch Equal(std::string json, bool order = false, bool extra = false) {
+  return {.json = std::move(json), .ignore_order = order, .ignore_extra = extra};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Specs, BodyTest,
+    ::testing::Values(
+        BodyCase{"Text", {.text = R"({"contains":"b c"})"}, "a b c d", true},
+        BodyCase{"TextMisses", {.text = R"({"contains":"b c"})"}, "a b  c", false},
+        BodyCase{"Bytes", {.body = std::string("a\0b", 3)}, std::string("a\0b", 3), true},
+        BodyCase{"BytesDiffer", {.body = std::string("a\0b", 3)}, std::string("a\0c", 3), false},
+        BodyCase{"JsonEqual", {.json_equal = Equal(R"({"a":[1,2]})")}, R"({"a":[1,2.0]})", true},
+        BodyCase{"JsonEqualMore", {.json_equal = Equal(R"({"a":1})")}, R"({"a":1,"b":2})", false},
+        BodyCase{"JsonEqualLess", {.json_equal = Equal(R"({"a":1,"b":2})")}, R"({"a":1})", false},
+        BodyCase{"OrderCounts", {.json_equal = Equal("[1,2]")}, "[2,1]", false},
+        BodyCase{"IgnoreOrder", {.json_equal = Equal("[1,2]", true)}, "[2,1]", true},
+        BodyCase{
+            "IgnoreOrderCountsRepeats", {.json_equal = Equal("[1,1,2]", true)}, "[1,2,2]", false},
+        BodyCase{"IgnoreOrderDeep",
+                 {.json_equal = Equal(R"([{"a":[1,2]},3])", true)},
+                 R"([3,{"a":[2,1]}])",
+                 true},
+        BodyCase{"IgnoreExtra",
+                 {.json_equal = Equal(R"({"a":[1,3]})", false, true)},
+                 R"({"b":0,"a":[1,2,3]})",
+                 true},
+        BodyCase{
+            "IgnoreExtraKeepsOrder", {.json_equal = Equal("[1,3]", false, true)}, "[3,1]", false},
+        BodyCase{"IgnoreBoth",
+                 {.json_equal = Equal(R"([{"a":1},{"b":2}])", true, true)},
+                 R"([{"b":2,"c":0},{"a":1},9])",
+                 true},
+        BodyCase{"PairsTheNarrowOneToo",
+                 {.json_equal = Equal(R"([{},{"a":1}])", true, true)},
+                 R"([{"a":1},{"b":1}])",
+                 true},
+        BodyCase{"JsonPath",
+                 {.json_path = {{"$.items[?@.qty > 1].id", R"("b")"}}},
+                 R"({"items":[{"id":"a","qty":1},{"id":"b","qty":2}]})",
+                 true},
+        BodyCase{"JsonPathMisses", {.json_path = {{"$.a", "1"}}}, R"({"a":2})", false},
+        BodyCase{"JsonPathExists",
+                 {.json_path = {{"$..id", R"({"absent":false})"}}},
+                 R"({"a":[{"id":null}]})",
+                 true},
+        BodyCase{"JsonPathAbsent", {.json_path = {{"$.a", R"({"absent":true})"}}}, "{}", true},
+        BodyCase{"JsonPathNeedsJson", {.json_path = {{"$.a", R"({"absent":true})"}}}, "x", false},
+        BodyCase{"Jayway",
+                 {.json_path = {{"$[?(@.a == 'x')]", R"({"absent":false})"}}, .jayway = true},
+                 R"({"a":"x"})",
+                 true},
+        BodyCase{"Schema", {.json_schema = R"({"required":["a"]})"}, R"({"a":1})", true},
+        BodyCase{"SchemaMisses", {.json_schema = R"({"required":["a"]})"}, "{}", false},
+        BodyCase{"SchemaNeedsJson", {.json_schema = "true"}, "", false}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(RequestMatcherTest, TellsWhatASchemaFound) {
+  const auto matcher = Compiled({.json_schema = R"({"properties":{"a":{"type":"string"}}})"});
+  EXPECT_EQ(matcher.Explain(matcher.Match(MakeRequest("POST", "/", {}, R"({"a":1})"))),
+            "* *: json_schema /a: expected to satisfy #/properties/a/type, got a failure: "
+            "expected string, got integer");
+}
+
+TEST(RequestMatcherTest, TellsWhatTheNearestAlternativeLacks) {
+  const auto matcher = Compiled({.any_of = {{.path = "/x/y/z"}, {.method = "PUT", .path = "/a"}}});
+  EXPECT_THAT(matcher.Explain(matcher.Match(MakeRequest("GET", "/a"))),
+              HasSubstr("method: expected PUT, got GET"));
+}
+
+TEST(RequestMatcherTest, ReportsWhatFitsToo) {
+  const auto matcher = Compiled({.method = "GET", .path = "/a"});
+  const auto request = MakeRequest("GET", "/b");
+  const auto result = matcher.Match(PreparedRequest(request), MatchDetail::kReport);
+  ASSERT_EQ(result.fitting.size(), 1U);
+  EXPECT_EQ(result.fitting[0].part, RequestPart::kMethod);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    GrownSpecs, RequestMatchErrorTest,
+    ::testing::Values(
+        BadSpec{"MethodAndMethods", {.method = "GET", .methods = {"PUT"}}, "keep one"},
+        BadSpec{"LowerCaseInMethods", {.methods = {"GET", "put"}}, "case-sensitive"},
+        BadSpec{"PathAndTarget", {.path = "/a", .target = "/a"}, "keep one"},
+        BadSpec{"RelativeTarget", {.target = "a"}, "must start with"},
+        BadSpec{"BadTargetRegex", {.target_regex = "("}, "target_regex"},
+        BadSpec{"UnknownParameter",
+                {.path = "/{a}", .path_parameters = {{"b", "1"}}},
+                "the path has no {b}"},
+        BadSpec{"ExactlyWithMore",
+                {.query = {{"a", R"({"exactly":["1"],"regex":"x"})"}}},
+                "stands alone"},
+        BadSpec{"EmptyIncludes", {.query = {{"a", R"({"includes":[]})"}}}, "includes"},
+        BadSpec{"TextIsNoJson", {.text = "a"}, "text"},
+        BadSpec{"JsonEqualIsNoJson", {.json_equal = JsonEqualMatch{.json = "{"}}, "json_equal"},
+        BadSpec{"BadJsonPath", {.json_path = {{"$.a[", "1"}}}, "json_path"},
+        BadSpec{"BadSchema", {.json_schema = R"({"type":"text"})"}, "#/type"},
+        BadSpec{"Inside", {.any_of = {{.path = "a"}}}, "any_of: path"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(RequestMatcherTest, RefusesEndlessNesting) {
+  RequestMatch spec{.path = "/"};
+  for (int i = 0; i < 100; ++i) {
+    RequestMatch outer;
+    outer.all_of.push_back(std::move(spec));
+    spec = std::move(outer);
+  }
+  EXPECT_FALSE(RequestMatcher::Compile(spec).has_value());
+}
+
+TEST(RequestMatcherTest, ComparingArraysInAnyOrderIsBounded) {
+  std::string big = "[0";
+  for (int i = 1; i < 20'000; ++i) big += "," + std::to_string(i);
+  big += "]";
+  EXPECT_FALSE(Fits({.json_equal = Equal("[-1]", true, true)}, MakeRequest("POST", "/", {}, big)));
+}
+
 }  // namespace
 }  // namespace understudy::harness

@@ -82,7 +82,8 @@ TEST_P(ValuePredicateErrorTest, IsRefused) {
 INSTANTIATE_TEST_SUITE_P(
     Specs, ValuePredicateErrorTest,
     ::testing::Values(BadCase{"Typo", R"({"gtee":1})", R"(did you mean "gte"?)"},
-                      BadCase{"UnknownCondition", R"({"startswith":"a"})", "write one of gte"},
+                      BadCase{"UnknownCondition", R"({"shaped":"a"})", "write one of equals, gte"},
+                      BadCase{"TypoOfTwoWords", R"({"startswith":"a"})", R"("starts_with"?)"},
                       BadCase{"Empty", "{}", "is empty"},
                       BadCase{"EmptyAnyOf", R"({"any_of":[]})", "at least one value"},
                       BadCase{"AnyOfScalar", R"({"any_of":"a"})", "at least one value"},
@@ -114,6 +115,90 @@ TEST(ValuePredicateTest, ComparesTextWithTextExactly) {
 
 TEST(ValuePredicateTest, DescribesItselfAsItWasWritten) {
   EXPECT_EQ(Compiled(R"({"gte": 200})").Describe(), R"({"gte":200})");
+}
+
+struct GrownCase {
+  const char* name;
+  const char* spec;
+  const char* value;
+  bool fits;
+};
+
+class GrownPredicateTest : public ::testing::TestWithParam<GrownCase> {};
+
+TEST_P(GrownPredicateTest, Judges) {
+  EXPECT_EQ(Compiled(GetParam().spec).Matches(json::parse(GetParam().value)), GetParam().fits);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Conditions, GrownPredicateTest,
+    ::testing::Values(
+        GrownCase{"GtIsStrict", R"({"gt":5})", "5", false},
+        GrownCase{"GtAbove", R"({"gt":5})", "5.5", true},
+        GrownCase{"LtIsStrict", R"({"lt":5})", "5", false},
+        GrownCase{"LtOfDurations", R"({"lt":"1s"})", R"("999ms")", true},
+        GrownCase{"Contains", R"({"contains":"bc"})", R"("abcd")", true},
+        GrownCase{"ContainsNot", R"({"contains":"bd"})", R"("abcd")", false},
+        GrownCase{"ContainsEmpty", R"({"contains":""})", R"("")", true},
+        GrownCase{"ContainsAnElement", R"({"contains":5})", "[4,5]", true},
+        GrownCase{"ContainsNoElement", R"({"contains":5})", "[4,55]", false},
+        GrownCase{"ContainsOfNumber", R"({"contains":"5"})", "55", false},
+        GrownCase{"StartsWith", R"({"starts_with":"ab"})", R"("abc")", true},
+        GrownCase{"StartsWithMore", R"({"starts_with":"abcd"})", R"("abc")", false},
+        GrownCase{"StartsWithInside", R"({"starts_with":"bc"})", R"("abc")", false},
+        GrownCase{"EndsWith", R"({"ends_with":"bc"})", R"("abc")", true},
+        GrownCase{"EndsWithInside", R"({"ends_with":"ab"})", R"("abc")", false},
+        GrownCase{"IgnoreCaseEquals", R"({"equals":"OPEN","ignore_case":true})", R"("Open")", true},
+        GrownCase{"CaseCounts", R"({"equals":"OPEN"})", R"("Open")", false},
+        GrownCase{"IgnoreCaseContains", R"({"contains":"BC","ignore_case":true})", R"("abcd")",
+                  true},
+        GrownCase{"IgnoreCaseRegex", R"({"regex":"^B","ignore_case":true})", R"("bc")", true},
+        GrownCase{"IgnoreCaseDoesNotGoInside", R"({"not":{"equals":"A"},"ignore_case":true})",
+                  R"("a")", true},
+        GrownCase{"EqualsStructured", R"({"equals":{"a":[1]}})", R"({"a":[1.0]})", true},
+        GrownCase{"EqualsArrayIsNoList", R"({"equals":[1,2]})", "1", false},
+        GrownCase{"AllOf", R"({"all_of":[{"gt":1},{"lt":3}]})", "2", true},
+        GrownCase{"AllOfMissesOne", R"({"all_of":[{"gt":1},{"lt":3}]})", "3", false}),
+    [](const auto& test) { return test.param.name; });
+
+struct MissingCase {
+  const char* name;
+  const char* spec;
+  bool fits;
+};
+
+class MissingValueTest : public ::testing::TestWithParam<MissingCase> {};
+
+TEST_P(MissingValueTest, Judges) {
+  const auto compiled = ValuePredicate::CompileField(json::parse(GetParam().spec));
+  ASSERT_TRUE(compiled.has_value());
+  EXPECT_EQ(compiled->MatchesMissing(), GetParam().fits);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Specs, MissingValueTest,
+    ::testing::Values(MissingCase{"Value", R"("a")", false},
+                      MissingCase{"NotAValue", R"({"not":"a"})", false},
+                      MissingCase{"Absent", R"({"absent":true})", true},
+                      MissingCase{"Present", R"({"absent":false})", false},
+                      MissingCase{"NotAbsent", R"({"not":{"absent":true}})", false},
+                      MissingCase{"NotPresent", R"({"not":{"absent":false}})", true},
+                      MissingCase{"AbsentOr", R"([{"absent":true},"a"])", true},
+                      MissingCase{"AbsentAnd", R"({"all_of":[{"absent":true},"a"]})", false}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(ValuePredicateTest, APresentValueIsNotAbsent) {
+  const auto absent = ValuePredicate::CompileField(json::parse(R"({"absent":true})"));
+  ASSERT_TRUE(absent.has_value());
+  EXPECT_FALSE(absent->MatchesText(""));
+}
+
+TEST(ValuePredicateTest, AbsenceIsNoConditionOnAValue) {
+  EXPECT_FALSE(ValuePredicate::Compile(json::parse(R"({"absent":true})")).has_value());
+}
+
+TEST(ValuePredicateTest, RefusesIgnoreCaseAlone) {
+  EXPECT_FALSE(ValuePredicate::Compile(json::parse(R"({"ignore_case":true})")).has_value());
 }
 
 }  // namespace

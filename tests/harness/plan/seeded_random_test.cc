@@ -1,5 +1,7 @@
 #include "harness/plan/seeded_random.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "harness/plan/lane.h"
@@ -34,6 +36,15 @@ TEST(SeededRandomTest, LanesDrawApart) {
   const auto outside = random.Next("x");
   const LaneScope lane({.name = "caller-1"});
   EXPECT_NE(random.Next("x"), outside);
+}
+
+TEST(SeededRandomTest, SitesBeyondTheBoundStillDraw) {
+  SeededRandom random(7);
+  for (std::size_t i = 0; i < SeededRandom::kCountersMax; ++i) {
+    static_cast<void>(random.Next(std::to_string(i)));
+  }
+  const auto first = random.Next("one more");
+  EXPECT_NE(random.Next("one more"), first);
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ class MutantTest : public ::testing::Test {
     const LoadResult loaded =
         LoadScenarioFile(std::string(UNDERSTUDY_SOURCE_DIR) + "/scenarios/" + file, options);
     EXPECT_TRUE(loaded.ok()) << loaded.ErrorText();
-    for (const Cell& cell : loaded.cells) {
+    for (Cell cell : loaded.cells) {
+      if (change_) change_(cell.scenario);
       const CellReport report = RunCell(
           cell.scenario, {.modes = RunModes::kSim, .seeds = seeds_, .stack = hooks_},
           {.programs = programs_, .crypto = crypto_, .pool = pool_, .wall_clock = clock_}, "test");
@@ -53,12 +54,15 @@ class MutantTest : public ::testing::Test {
   void ExpectHealthy(const std::string& file) {
     const StackHooks broken = std::exchange(hooks_, {});
     const ProgramRegistry mutant = std::exchange(programs_, BuiltinPrograms());
+    const auto change = std::exchange(change_, {});
     EXPECT_THAT(Failures(file), ::testing::IsEmpty()) << file;
     hooks_ = broken;
     programs_ = mutant;
+    change_ = change;
   }
 
   StackHooks hooks_;
+  std::function<void(Scenario&)> change_;  // For what no hook reaches.
   ProgramRegistry programs_ = BuiltinPrograms();
   std::uint64_t seeds_ = 20;
   OpensslCrypto crypto_;
@@ -443,6 +447,27 @@ class SwallowsFailures final : public Program, private http::Handler {
   std::unique_ptr<Program> inner_;
 };
 
+// The production receiver behind a handler that meddles with requests.
+class Meddles final : public Program, private http::Handler {
+ public:
+  // Answers the request, with the production receiver or without.
+  using Answer = std::function<http::Response(const http::Request&, http::Handler& production)>;
+
+  Meddles(std::unique_ptr<Program> inner, Answer answer)
+      : inner_(std::move(inner)), answer_(std::move(answer)) {}
+
+  http::Handler* server() override { return this; }
+  void Stop() override { inner_->Stop(); }
+
+ private:
+  http::Response Handle(const http::Request& request) override {
+    return answer_(request, *inner_->server());
+  }
+
+  std::unique_ptr<Program> inner_;
+  Answer answer_;
+};
+
 // The production receiver, started by `start`.
 ProgramRegistry WithStart(
     std::function<Result<std::unique_ptr<Program>>(const ProgramInfo&, ProgramEnvironment)> start) {
@@ -469,6 +494,67 @@ ProgramRegistry WithSwallowedFailures() {
                       ProgramEnvironment environment) -> Result<std::unique_ptr<Program>> {
     UNDERSTUDY_ASSIGN_OR_RETURN(auto program, production.start(std::move(environment)));
     return std::unique_ptr<Program>(std::make_unique<SwallowsFailures>(std::move(program)));
+  });
+}
+
+// `make` makes the answer for one life of the program.
+ProgramRegistry WithMeddling(std::function<Meddles::Answer(const ProgramEnvironment&)> make) {
+  return WithStart([=](const ProgramInfo& production,
+                       ProgramEnvironment environment) -> Result<std::unique_ptr<Program>> {
+    Meddles::Answer answer = make(environment);
+    UNDERSTUDY_ASSIGN_OR_RETURN(auto program, production.start(std::move(environment)));
+    return std::unique_ptr<Program>(std::make_unique<Meddles>(std::move(program), answer));
+  });
+}
+
+constexpr std::string_view kSignatureHeaders[] = {"Stripe-Signature", "webhook-signature",
+                                                  "X-Hub-Signature-256"};
+
+// Reads one signature and leaves the others.
+ProgramRegistry WithTheFirstSignatureOnly() {
+  return WithMeddling([](const ProgramEnvironment&) {
+    return [](const http::Request& request, http::Handler& production) {
+      http::Request cut = request;
+      const std::string stripe(request.headers.Get("Stripe-Signature").value_or(""));
+      const std::string standard(request.headers.Get("webhook-signature").value_or(""));
+      if (!stripe.empty()) {
+        const std::size_t second = stripe.find(",v1=", stripe.find("v1=") + 1);
+        EXPECT_TRUE(cut.headers.Set("Stripe-Signature", stripe.substr(0, second)).has_value());
+      }
+      if (!standard.empty()) {
+        EXPECT_TRUE(cut.headers.Set("webhook-signature", standard.substr(0, standard.find(' ')))
+                        .has_value());
+      }
+      return production.Handle(cut);
+    };
+  });
+}
+
+// "The old sender does not sign yet": what has no signature goes by without one.
+ProgramRegistry WithUnsignedAccepted() {
+  return WithMeddling([](const ProgramEnvironment& environment) {
+    auto homemade = std::make_shared<HomemadeReceiver>(environment, Mistakes{.verifies = false});
+    return [homemade](const http::Request& request, http::Handler& production) {
+      for (const std::string_view name : kSignatureHeaders) {
+        if (request.headers.Has(name)) return production.Handle(request);
+      }
+      return homemade->server()->Handle(request);
+    };
+  });
+}
+
+// Looks for the duplicate before it looks at the signature.
+ProgramRegistry WithIdsRememberedFirst() {
+  return WithMeddling([](const ProgramEnvironment&) {
+    auto seen = std::make_shared<std::set<std::string>>();  // Actors run one at a time.
+    return [seen](const http::Request& request, http::Handler& production) {
+      const auto body = nlohmann::json::parse(request.body, nullptr, false);
+      const std::string id = body.is_object() ? body.value("id", "") : "";
+      if (!seen->insert(id).second) {
+        return http::Response{.status = 200, .body = R"({"duplicate":true})"};
+      }
+      return production.Handle(request);
+    };
   });
 }
 
@@ -503,6 +589,32 @@ std::vector<WebhookMutant> WebhookMutants() {
        "nothing-happened-before", WithReceiver({.verifies = false})},
       {"KeyWithoutTheSender", "webhook/two-vendors-may-use-the-same-id.scn.json", "both-happened",
        WithReceiver({.verifies = false})},
+      {"KnowsTheNewSecretOnly", "webhook/a-rotation-loses-nothing.scn.json", "all-accepted",
+       WithConfig("secrets", {"whsec_2026"})},
+      {"CountsAResignedEventAgain", "webhook/a-rotation-loses-nothing.scn.json", "booked-once-each",
+       WithReceiver({.verifies = false, .remembers = false})},
+      {"ReadsTheFirstSignatureOnly", "webhook/either-of-two-signatures-counts.scn.json",
+       "booked-once", WithTheFirstSignatureOnly()},
+      {"TwoSignaturesAreEnough", "webhook/either-of-two-signatures-counts.scn.json", "nothing-else",
+       WithReceiver({.verifies = false})},
+      {"AcceptsAnAlteredBody", "webhook/what-is-altered-on-the-way-is-refused.scn.json",
+       "not-the-altered-order", WithReceiver({.verifies = false})},
+      {"AcceptsAnyAge", "webhook/a-recorded-delivery-is-worthless-later.scn.json",
+       "only-the-late-one", WithConfig("tolerance_past", "30d")},
+      {"AllowsNoDelay", "webhook/a-recorded-delivery-is-worthless-later.scn.json",
+       "only-the-late-one", WithConfig("tolerance_past", "1s")},
+      {"AcceptsAnyTimeToCome", "webhook/a-time-to-come-is-refused.scn.json", "only-the-fast-clock",
+       WithConfig("tolerance_future", "30d")},
+      {"AllowsNoFastClock", "webhook/a-time-to-come-is-refused.scn.json", "only-the-fast-clock",
+       WithConfig("tolerance_future", "1s")},
+      {"AcceptsTheUnsigned", "webhook/a-wrong-or-missing-signature-is-refused.scn.json",
+       "no-effect", WithUnsignedAccepted()},
+      {"AcceptsTheWrongSignature", "webhook/a-wrong-or-missing-signature-is-refused.scn.json",
+       "no-effect", WithReceiver({.verifies = false})},
+      {"RemembersBeforeItVerifies", "webhook/forged-copies-do-not-use-up-the-event.scn.json",
+       "booked-once", WithIdsRememberedFirst()},
+      {"ForgetsTheGenuine", "webhook/forged-copies-do-not-use-up-the-event.scn.json", "booked-once",
+       WithReceiver({.verifies = false, .remembers = false})},
   };
 }
 
@@ -751,6 +863,161 @@ std::vector<CallPathMutant> TokenMutants() {
 
 INSTANTIATE_TEST_SUITE_P(Tokens, CallPathMutantTest, ::testing::ValuesIn(TokenMutants()),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// ---- what watches -------------------------------------------------------------------------------
+
+// Writes down what went well.
+class RecordsSuccesses final : public Interceptor {
+ public:
+  explicit RecordsSuccesses(Runtime runtime) : runtime_(runtime) {}
+
+  Result<http::Response> Intercept(http::Request& request, CallContext& context,
+                                   Next next) override {
+    Result<http::Response> result = next(request, context);
+    if (result && result->ok()) {
+      runtime_.events.Publish("audit.record",
+                              {{"kind", "call"}, {"outcome", "ok"}, {"sends", context.sends()}});
+    }
+    return result;
+  }
+  std::string Describe() const override { return "mutant"; }
+
+ private:
+  Runtime runtime_;
+};
+
+TEST_F(MutantTest, AnAuditOfSuccessesOnlyIsCaught) {
+  ExpectHealthy("audit/a-failed-call-is-on-the-record.scn.json");
+  hooks_ = {.without = {"audit"},
+            .adjust = [](ClientBuilder& builder, const ProgramEnvironment& environment) {
+              builder.AddCallInterceptor(std::make_unique<RecordsSuccesses>(environment.runtime));
+            }};
+  EXPECT_TRUE(Failures("audit/a-failed-call-is-on-the-record.scn.json").contains("each-call"));
+}
+
+template <typename Options>
+std::function<void(Scenario&)> Changed(std::function<void(Options&)> change) {
+  return [change](Scenario& scenario) {
+    for (StackPolicy& policy : scenario.client.stack) {
+      if (auto* const options = std::get_if<Options>(&policy.options)) change(*options);
+    }
+  };
+}
+
+struct WatcherMutant {
+  const char* name;
+  const char* file;
+  const char* expectation;  // The one that notices.
+  std::function<void(Scenario&)> change;
+};
+
+class WatcherMutantTest : public MutantTest, public ::testing::WithParamInterface<WatcherMutant> {};
+
+TEST_P(WatcherMutantTest, IsCaught) {
+  ExpectHealthy(GetParam().file);
+  change_ = GetParam().change;
+  EXPECT_THAT(Failures(GetParam().file), ::testing::Contains(GetParam().expectation));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, WatcherMutantTest,
+    ::testing::Values(
+        WatcherMutant{"AuditWithoutAttempts", "audit/a-failed-call-is-on-the-record.scn.json",
+                      "each-attempt",
+                      Changed<AuditOptions>([](auto& audit) { audit.attempts = false; })},
+        WatcherMutant{"AuditThatLosesRecords", "audit/a-failed-call-is-on-the-record.scn.json",
+                      "each-call",
+                      Changed<AuditOptions>([](auto& audit) { audit.fails_from = 50ms; })},
+        WatcherMutant{"MustAuditThatFailsOpen",
+                      "audit/must-audit-refuses-what-cannot-be-recorded.scn.json", "nothing-sent",
+                      Changed<AuditOptions>([](auto& audit) { audit.must = false; })},
+        WatcherMutant{"MustAuditThatNeverRecovers",
+                      "audit/must-audit-refuses-what-cannot-be-recorded.scn.json",
+                      "served-before-and-afterwards",
+                      Changed<AuditOptions>([](auto& audit) { audit.fails_until.reset(); })},
+        WatcherMutant{"HealthThatTurnsAtOnce",
+                      "health/turns-after-three-failures-and-back-after-two.scn.json", "changes",
+                      Changed<HealthOptions>([](auto& health) { health.failures = 1; })},
+        WatcherMutant{"HealthThatRecoversAtOnce",
+                      "health/turns-after-three-failures-and-back-after-two.scn.json",
+                      "two-good-ones-first",
+                      Changed<HealthOptions>([](auto& health) { health.successes = 1; })},
+        WatcherMutant{"HealthThatNeverNotices",
+                      "health/turns-after-three-failures-and-back-after-two.scn.json", "readiness",
+                      Changed<HealthOptions>([](auto& health) { health.failures = 100; })},
+        WatcherMutant{"HealthWithoutATimeout",
+                      "health/turns-after-three-failures-and-back-after-two.scn.json",
+                      "how-it-looked", Changed<HealthOptions>([](auto& health) {
+                        health.every = 2h;
+                        health.timeout = 1h;
+                      })}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+// ---- lists --------------------------------------------------------------------------------------
+
+// Follows the cursor for as long as the vendor says that there is more; stops at an empty page.
+class CarelessReader final : public Program {
+ public:
+  CarelessReader(ProgramEnvironment environment, bool cursor)
+      : environment_(std::move(environment)), cursor_(cursor) {}
+
+  Result<http::Response> Call(std::string_view, const std::string&,
+                              const std::stop_token&) override {
+    ClientBuilder builder(environment_.runtime, environment_.network, "vendor");
+    builder.BaseUrl(environment_.vendors.begin()->second.origin).Retry({.attempts_max = 3});
+    UNDERSTUDY_ASSIGN_OR_RETURN(const auto client, builder.Build());
+    std::string from;
+    for (int page = 0; page < 50; ++page) {
+      UNDERSTUDY_ASSIGN_OR_RETURN(
+          http::Request request,
+          client->NewRequest(http::Method::Get(), cursor_ ? "/v1/invoices" : "/v1/files"));
+      if (!from.empty()) request.url.AddQuery(cursor_ ? "starting_after" : "pageToken", from);
+      UNDERSTUDY_ASSIGN_OR_RETURN(const http::Response answer, client->Call(request, {}));
+      const auto body = nlohmann::json::parse(answer.body, nullptr, false);
+      const auto items = body.value(cursor_ ? "data" : "items", nlohmann::json::array());
+      for (const auto& item : items) {
+        from = item.value("id", "");
+        PublishEffect(environment_.runtime.events,
+                      nlohmann::json{{"kind", "item"}, {"key", from}}.dump());
+      }
+      if (items.empty() || (cursor_ && !body.value("has_more", false))) break;
+      if (!cursor_) from = body.value("nextPageToken", "");
+    }
+    PublishEffect(environment_.runtime.events,
+                  nlohmann::json{{"kind", "list.complete"}, {"key", "read_list"}}.dump());
+    return http::Response{.status = 200};
+  }
+
+ private:
+  const ProgramEnvironment environment_;
+  const bool cursor_;
+};
+
+ProgramRegistry WithCarelessReader(bool cursor) {
+  ProgramRegistry programs = BuiltinPrograms();
+  programs.Add("list_reader",
+               {.operations = {"read_list"},
+                .start = [=](ProgramEnvironment environment) -> Result<std::unique_ptr<Program>> {
+                  return std::unique_ptr<Program>(
+                      std::make_unique<CarelessReader>(std::move(environment), cursor));
+                }});
+  return programs;
+}
+
+TEST_F(MutantTest, AListReadInCirclesIsCaught) {
+  ExpectHealthy("adapter/a-list-that-goes-in-circles-ends.scn.json");
+  programs_ = WithCarelessReader(true);
+  const auto failures = Failures("adapter/a-list-that-goes-in-circles-ends.scn.json");
+  EXPECT_TRUE(failures.contains("two-requests"));
+  EXPECT_TRUE(failures.contains("never-complete"));
+}
+
+TEST_F(MutantTest, AnEmptyPageTakenForTheEndIsCaught) {
+  ExpectHealthy("adapter/every-page-through-an-outage.scn.json");
+  programs_ = WithCarelessReader(false);
+  EXPECT_TRUE(
+      Failures("adapter/every-page-through-an-outage.scn.json").contains("every-item-in-order"));
+}
 
 }  // namespace
 }  // namespace understudy::harness

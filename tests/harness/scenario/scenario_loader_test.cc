@@ -116,11 +116,32 @@ const MutationRow kMutations[] = {
     {"DurationWithoutUnit", R"("advance": "30s")", R"("advance": "30")",
      R"(t.scn.json:20:18: /steps/1/advance: durations are strings with a unit, e.g. "20ms"; got the string "30"; units are us, ms, s, m, h and d)"},
     {"BetweenOfOne", R"("latency": "20ms")", R"("latency": { "between": ["1s"] })",
-     "t.scn.json:9:106: /vendor/routes/0/latency/between: expected two durations, from and to; got "
+     "t.scn.json:9:106: /vendor/routes/0/latency/between: expected two durations, from "
+     "and to; got "
      "1"},
     {"BetweenBackwards", R"("latency": "20ms")", R"("latency": { "between": ["2s", "1s"] })",
-     "t.scn.json:9:106: /vendor/routes/0/latency/between: the first duration is longer than the "
+     "t.scn.json:9:106: /vendor/routes/0/latency/between: the first duration is longer "
+     "than the "
      "second; swap them"},
+    {"SignedTwice", R"("event_id": "e1" })",
+     R"("event_id": "e1", "signed_ago": "1s", "signed_ahead": "1s" })",
+     R"(t.scn.json:22:77: /steps/3/deliver/signed_ahead: a delivery is signed in the past or in the future, not both; keep "signed_ago" or "signed_ahead")"},
+    {"UnknownForgery", R"("event_id": "e1" })", R"("event_id": "e1", "signature": "wronk" })",
+     R"(t.scn.json:22:70: /steps/3/deliver/signature: expected "right", "wrong" or "none", got the string "wronk"; did you mean "wrong"?)"},
+    {"SecretAndSecrets", R"("retry": ["5s"] })",
+     R"("sign": { "scheme": "stripe", "secret": "a", "secrets": ["b"] } })",
+     R"(t.scn.json:14:98: /vendor/webhooks/0/sign/secrets: a webhook has "secret" or "secrets", not both)"},
+    {"NoSecrets", R"("retry": ["5s"] })", R"("sign": { "scheme": "stripe", "secrets": [] } })",
+     R"(t.scn.json:14:94: /vendor/webhooks/0/sign/secrets: "secrets" needs at least one secret)"},
+    {"HealthWithoutItsOperation", R"({ "retry": { "attempts": 3 } })",
+     R"({ "health": { "probe": "pnig" } })",
+     R"(t.scn.json:17:16: /client/stack/0: health probes the operation "pnig", which is not there; declare it in client.operations)"},
+    {"HealthThatOverlaps", R"({ "retry": { "attempts": 3 } })",
+     R"({ "health": { "probe": "get_order", "every": "1s" } })",
+     R"(t.scn.json:17:28: /client/stack/0/health: a probe would start before the one before it has timed out; raise "every", or lower "timeout")"},
+    {"SinkThatWorksBeforeItFails", R"({ "retry": { "attempts": 3 } })",
+     R"({ "audit": { "sink_fails": { "from": "2s", "until": "2s" } } })",
+     R"(t.scn.json:17:43: /client/stack/0/audit/sink_fails: the sink works again before it fails; raise "until")"},
     {"DuplicateRoute", R"("id": "invoices")", R"("id": "orders")",
      R"(t.scn.json:11:15: /vendor/routes/1/id: duplicate route id "orders", first at line 9; ids are unique; rename one of them)"},
     {"DuplicateStep", R"({ "advance": "30s" })", R"({ "id": "fail", "advance": "30s" })",
@@ -144,7 +165,7 @@ const MutationRow kMutations[] = {
      R"(t.scn.json:27:42: /expect/1/count/event: unknown event "http.reqest"; did you mean "http.request"?)"},
     {"UnknownEventWithoutLikeness", R"("count": { "event": "http.request" })",
      R"("count": { "event": "zzzzzzzz" })",
-     R"(t.scn.json:27:42: /expect/1/count/event: unknown event "zzzzzzzz"; the events are "http.request", "http.response", "breaker", "retry", "token.refresh", "rate_limit", "call.start", "call.end", "fallback", "failover", "bulkhead", "hedge", "cache", "deadline", "webhook.delivery", "webhook.ack", "effect", "crash", "restart" or "fault")"},
+     R"(t.scn.json:27:42: /expect/1/count/event: unknown event "zzzzzzzz"; the events are "http.request", "http.response", "breaker", "retry", "token.refresh", "rate_limit", "call.start", "call.end", "fallback", "failover", "bulkhead", "hedge", "cache", "deadline", "webhook.delivery", "webhook.ack", "audit.record", "audit.sink", "audit.dropped", "health.check", "health.changed", "health.ready", "effect", "crash", "restart" or "fault")"},
     {"UnknownOperation", R"("call": "get_order")", R"("call": "get_ordr")",
      R"(t.scn.json:19:29: /steps/0/call: unknown operation "get_ordr"; did you mean "get_order"?)"},
     {"TwoVerbs", R"({ "advance": "30s" })", R"({ "advance": "30s", "call": "get_order" })",
@@ -181,16 +202,19 @@ const MutationRow kMutations[] = {
     {"UnknownOperator", R"("to": "open" } }, "within")", R"("to": { "gt": 5 } } }, "within")",
      R"(t.scn.json:21:56: /steps/2/wait/where/to/gt: unknown key "gt"; did you mean "gte"?)"},
     {"BadWhereRegex", R"("to": "open" } }, "within")", R"("to": { "regex": "(" } } }, "within")",
-     "t.scn.json:21:65: /steps/2/wait/where/to/regex: RE2 refuses this regular expression: missing "
+     "t.scn.json:21:65: /steps/2/wait/where/to/regex: RE2 refuses this regular "
+     "expression: missing "
      "): ("},
     {"BadPathRegex", "[0-9]+", "[0-9",
-     "t.scn.json:11:52: /vendor/routes/1/match/path_regex: RE2 refuses this regular expression: "
+     "t.scn.json:11:52: /vendor/routes/1/match/path_regex: RE2 refuses this regular "
+     "expression: "
      "missing ]: [0-9"},
     {"PathWithoutSlash", R"("path": "/v1/orders/{id}" }, "latency")",
      R"("path": "v1/orders/{id}" }, "latency")",
      R"(t.scn.json:9:61: /vendor/routes/0/match/path: a path begins with "/"; write "/v1/orders/{id}")"},
     {"PathAndRegex", R"("path_regex":)", R"("path": "/a", "path_regex":)",
-     "t.scn.json:11:36: /vendor/routes/1/match: path and path_regex are both given; keep one"},
+     "t.scn.json:11:36: /vendor/routes/1/match: two of path, path_exact, path_regex, target and "
+     "target_regex are given; keep one"},
     {"UnknownWebhook", R"("webhook": "acme")", R"("webhook": "acmee")",
      R"(t.scn.json:22:31: /steps/3/deliver/webhook: unknown webhook "acmee"; did you mean "acme"?)"},
     {"UnknownCrashTarget", R"("crash": "receiver")", R"("crash": "reciever")",
@@ -215,9 +239,11 @@ const MutationRow kMutations[] = {
     {"TimesZero", R"("times": 5 })", R"("times": 0 })",
      "t.scn.json:19:75: /steps/0/times: expected an integer from 1 to 1000000, got 0"},
     {"TimesTooMany", R"("times": 5 })", R"("times": 1000001 })",
-     "t.scn.json:19:75: /steps/0/times: expected an integer from 1 to 1000000, got 1000001"},
+     "t.scn.json:19:75: /steps/0/times: expected an integer from 1 to 1000000, got "
+     "1000001"},
     {"CallersTooMany", R"("times": 5 })", R"("callers": 10001 })",
-     "t.scn.json:19:77: /steps/0/callers: expected an integer from 1 to 10000, got 10001"},
+     "t.scn.json:19:77: /steps/0/callers: expected an integer from 1 to 10000, got "
+     "10001"},
     {"TooManyCalls", R"("times": 5 })", R"("times": 1000, "callers": 1001 })",
      R"(t.scn.json:19:5: /steps/0: "times" x "callers" is more than 1000000 calls)"},
     {"FractionalCount", R"("is": 5)", R"("is": 5.5)",
@@ -225,10 +251,10 @@ const MutationRow kMutations[] = {
     {"NegativeCount", R"("is": 5)", R"("is": -1)",
      "t.scn.json:27:66: /expect/1/is: expected an integer of at least 0, got -1"},
     {"StatusOutOfRange", R"("status": 503)", R"("status": 600)",
-     "t.scn.json:10:46: /vendor/routes/0/respond/0/status: expected an integer from 100 to 599, "
+     "t.scn.json:10:46: /vendor/routes/0/respond/0/status: expected an integer from "
+     "100 to 599, "
      "got 600"},
-    {"UnknownFault", R"("fault": "reset" } ])", R"("fault": "rest" } ])",
-     R"(t.scn.json:11:101: /vendor/routes/1/respond/0/fault: expected "reset", "reset-mid-body", "hang", "truncate", "bad-gzip", "slow-drip", "refuse" or "dns-fail", got the string "rest"; did you mean "reset"?)"},
+    {"UnknownFault", R"("fault": "reset" } ])", R"("fault": "rest" } ])", R"(t.scn.json:11:101: /vendor/routes/1/respond/0/fault: expected "reset", "reset-mid-body", "hang", "truncate", "bad-gzip", "slow-drip", "refuse", "dns-fail", "close", "malformed-chunk", "garbage", "bandwidth", "early-response" or "stale-keep-alive", got the string "rest"; did you mean "reset"?)"},
     {"RouteWithoutMatch", R"("match": { "path_regex": "/v1/invoices/[0-9]+" }, )", "",
      R"(t.scn.json:11:7: /vendor/routes/1: the key "match" is missing; add it)"},
     {"RouteWithoutResponse", R"("respond": [ { "fault": "reset" } ])", R"("respond": [])",
@@ -260,7 +286,8 @@ const MutationRow kMutations[] = {
     {"WireDespiteReason", R"("sim": true)", R"("sim_only_because": "sockets cannot do this")",
      R"(t.scn.json:31:60: /modes/wire: "wire" is on although there is a "sim_only_because"; keep one of them)"},
     {"ReasonTooShort", R"("sim": true, "wire": { "clock": "skip" })", R"("sim_only_because": "no")",
-     "t.scn.json:31:34: /modes/sim_only_because: a reason has at least 10 characters; say what the "
+     "t.scn.json:31:34: /modes/sim_only_because: a reason has at least 10 characters; "
+     "say what the "
      "wire cannot show"},
     {"UnknownWireClock", R"("clock": "skip")", R"("clock": "skipp")",
      R"(t.scn.json:31:46: /modes/wire/clock: expected "skip" or "real", got the string "skipp"; did you mean "skip"?)"},
@@ -277,7 +304,8 @@ const MutationRow kMutations[] = {
     {"MatrixValueTwice", R"("params")", R"("matrix": { "m": [1, 1] }, "params")",
      "t.scn.json:5:24: /matrix/m/1: the value 1 is listed twice; remove one of them"},
     {"ParamIsObject", R"("n": 5)", R"("n": {})",
-     "t.scn.json:5:39: /params/n: a parameter is a string, a number or a boolean, got an object"},
+     "t.scn.json:5:39: /params/n: a parameter is a string, a number or a boolean, got "
+     "an object"},
     {"UseMissing", R"("format": 1,)", R"("format": 1, "use": ["vendors/none.json"],)",
      R"(t.scn.json:2:24: /use/0: cannot use "vendors/none.json": there is no such file; paths are relative to the folder of this file)"},
     {"UseAbsolute", R"("format": 1,)", R"("format": 1, "use": ["/etc/vendor.json"],)",
@@ -342,6 +370,92 @@ TEST(ScenarioLoaderTest, SaysThatAFolderIsNoFile) {
 }
 
 // ---- what is read ----
+
+// What limits and dialects get wrong: `problem` is a part of what is said.
+class LimitMutationTest : public ::testing::TestWithParam<MutationRow> {};
+
+TEST_P(LimitMutationTest, IsReportedAtItsPlace) {
+  const LoadResult loaded = Load(Replaced(std::string(kBase), GetParam().from, GetParam().to));
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_THAT(loaded.diagnostics.front().ToString(), HasSubstr(GetParam().problem));
+}
+
+const MutationRow kLimitMutations[] = {
+    {"UnknownDialect", R"("window": "1m" })", R"("window": "1m", "dialect": "githb" })",
+     R"(t.scn.json:13:72: /vendor/limits/0/dialect: there is no dialect "githb"; did you mean "github"?)"},
+    {"UnknownDialectForm", R"("window": "1m" })",
+     R"("window": "1m", "dialect": "github/secondry" })",
+     R"(the dialect "github" has no form "secondry"; did you mean "secondary"?)"},
+    {"UnknownLimitRoute", R"("window": "1m" })",
+     R"("window": "1m", "scope": { "routes": ["ordrs"] } })",
+     R"(/vendor/limits/0/scope/routes/0: the vendor "vendor" has no route "ordrs"; did you mean "orders"?)"},
+    {"UnknownCostRoute", R"("window": "1m" })",
+     R"("window": "1m", "cost": [ { "routes": ["ordrs"], "points": 2 } ] })",
+     R"(/vendor/limits/0/cost/0/routes/0: the vendor "vendor" has no route "ordrs")"},
+    {"UnknownScopeKey", R"("window": "1m" })", R"("window": "1m", "scope": { "route": ["a"] } })",
+     R"(did you mean "routes"?)"},
+    {"PerNeedsOneName", R"("window": "1m" })",
+     R"("window": "1m", "scope": { "per": { "header": "A", "query": "b" } } })",
+     R"(/vendor/limits/0/scope/per: "per" names one header or one query parameter)"},
+    {"PerUnknownWord", R"("window": "1m" })", R"("window": "1m", "scope": { "per": "tokn" } })",
+     R"(did you mean "token"?)"},
+    {"EmptyLimitRoutes", R"("window": "1m" })", R"("window": "1m", "scope": { "routes": [] } })",
+     "an empty list means nothing at all; leave it out"},
+    {"WindowMissing", R"(, "window": "1m" })", R"( })",
+     "/vendor/limits/0: the key \"window\" is missing"},
+    {"EveryOfAFixedWindow", R"("window": "1m" })", R"("every": "1s" })",
+     "/vendor/limits/0/every: only a bucket gives points back one by one"},
+    {"EveryAndWindow", R"("window": "1m" })",
+     R"("window": "1m", "every": "1s", "kind": "token-bucket" })", "not both"},
+    {"EveryForEver", R"("max": 10, "window": "1m" })",
+     R"("max": 1000000000, "every": "1h", "kind": "leaky-bucket" })", "would take for ever"},
+    {"DialectPackWrong", R"("webhooks": [ {)",
+     R"("dialects": { "mine": { "forms": { "f": { "headers": { "X": "{remaning}" } } } } },
+    "webhooks": [ {)",
+     R"(/vendor/dialects/mine/forms/f/headers/X: "{remaning}" is no place that can be filled in; did you mean "remaining"?)"},
+    {"DialectFileMissing", R"("webhooks": [ {)",
+     R"("dialects": { "mine": { "file": "no-such.json" } }, "webhooks": [ {)",
+     R"(/vendor/dialects/mine/file: cannot read "no-such.json")"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Rows, LimitMutationTest, ::testing::ValuesIn(kLimitMutations),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(ScenarioLoaderTest, ReadsEverythingThatALimitMaySay) {
+  std::string text(kBase);
+  const std::string before = R"("limits": [ { "id": "quota", "max": 10, "window": "1m" } ],)";
+  const std::size_t at = text.find(before);
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, before.size(),
+               R"("dialects": { "mine": { "forms": { "f": { "headers": { "X": "{limit}" } } } } },
+    "limits": [
+      { "id": "bucket", "max": 40, "every": "500ms", "kind": "leaky-bucket", "dialect": "shopify-rest" },
+      { "id": "permits", "max": 3, "kind": "concurrency", "dialect": "mine/f",
+        "scope": { "per": { "header": "X-Key" }, "each_route": true, "callers": 7 } },
+      { "id": "points", "max": 900, "window": "1m", "dialect": "github/secondary",
+        "scope": { "routes": ["orders"], "methods": ["GET", "POST"], "per": "token" },
+        "cost": [ { "methods": ["GET"], "points": 1 }, { "points": 5 } ] },
+      { "id": "flat", "max": 900, "window": "1m", "cost": 3 } ],)");
+  const VendorSpec vendor = LoadOne(text).vendors.at("vendor");
+  ASSERT_THAT(vendor.limits, SizeIs(4));
+  EXPECT_EQ(vendor.limits[0].kind, LimitSpec::Kind::kLeakyBucket);
+  EXPECT_EQ(vendor.limits[0].window, seconds(20));
+  EXPECT_EQ(vendor.limits[0].dialect, "shopify-rest");
+  EXPECT_EQ(vendor.limits[1].kind, LimitSpec::Kind::kConcurrency);
+  EXPECT_EQ(vendor.limits[1].scope.per, LimitScope::Per::kHeader);
+  EXPECT_EQ(vendor.limits[1].scope.name, "X-Key");
+  EXPECT_TRUE(vendor.limits[1].scope.each_route);
+  EXPECT_EQ(vendor.limits[1].scope.callers, 7);
+  EXPECT_THAT(vendor.limits[2].scope.routes, ElementsAre("orders"));
+  EXPECT_THAT(vendor.limits[2].scope.methods, ElementsAre("GET", "POST"));
+  EXPECT_EQ(vendor.limits[2].scope.per, LimitScope::Per::kToken);
+  ASSERT_THAT(vendor.limits[2].costs, SizeIs(2));
+  EXPECT_THAT(vendor.limits[2].costs[0].methods, ElementsAre("GET"));
+  EXPECT_EQ(vendor.limits[2].costs[1].points, 5);
+  EXPECT_EQ(vendor.limits[3].costs[0].points, 3);
+  ASSERT_THAT(vendor.dialects, SizeIs(1));
+  EXPECT_EQ(vendor.dialects[0].name, "mine");
+}
 
 TEST(ScenarioLoaderTest, ReadsEverySection) {
   const Scenario scenario = LoadOne(std::string(kBase));
@@ -454,10 +568,27 @@ TEST(ScenarioLoaderTest, ReadsEveryPolicyOfTheStack) {
          { "quota": { "dialect": "github", "wait_max": "7s", "keep_back": 0.1, "pace_below": 0.5 } },
          { "rate_limit": { "max": 10, "window": "1s", "burst": 3, "algorithm": "sliding-window" } },
          { "bulkhead": { "max": 4, "queue": 2, "wait": "1s", "adaptive": "vegas", "min": 2, "initial": 3 } },
-         { "auth": { "oauth": { "refresh_skew": "1m" } } })"));
+         { "auth": { "oauth": { "refresh_skew": "1m" } } },
+         { "audit": { "must": true, "attempts": false, "wait": "2s", "sink_fails": { "from": "3s", "until": "4s" } } },
+         { "health": { "probe": "get_order", "every": "7s", "timeout": "3s", "failures": 4, "successes": 5,
+                       "critical": false } })"));
   const ClientSpec& client = scenario.client;
-  ASSERT_THAT(client.stack, SizeIs(10));
-  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(PolicyName(client.stack[i]), kPolicyNames[i]);
+  ASSERT_THAT(client.stack, SizeIs(std::size(kPolicyNames)));
+  const auto& audit = *client.Find<AuditOptions>();
+  EXPECT_TRUE(audit.must);
+  EXPECT_FALSE(audit.attempts);
+  EXPECT_EQ(audit.wait, seconds(2));
+  EXPECT_EQ(audit.fails_from, seconds(3));
+  EXPECT_EQ(audit.fails_until, seconds(4));
+  const auto& health = *client.Find<HealthOptions>();
+  EXPECT_EQ(health.probe, "get_order");
+  EXPECT_EQ(health.every, seconds(7));
+  EXPECT_EQ(health.timeout, seconds(3));
+  EXPECT_EQ(health.failures, 4);
+  EXPECT_EQ(health.successes, 5);
+  EXPECT_FALSE(health.critical);
+  for (std::size_t i = 0; i < client.stack.size(); ++i)
+    EXPECT_EQ(PolicyName(client.stack[i]), kPolicyNames[i]);
   EXPECT_EQ(client.Find<QuotaOptions>()->dialect, "github");
   EXPECT_EQ(client.Find<QuotaOptions>()->wait_max, seconds(7));
   EXPECT_EQ(client.Find<QuotaOptions>()->pace_below, 0.5);

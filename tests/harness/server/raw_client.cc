@@ -50,6 +50,11 @@ void RawClient::Send(std::string_view bytes) {
 
 void RawClient::FinishSending() { ::shutdown(socket_, SHUT_WR); }
 
+void RawClient::SetPatience(std::chrono::milliseconds patience) {
+  const timeval limit{.tv_sec = patience.count() / 1000, .tv_usec = patience.count() % 1000 * 1000};
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
 bool RawClient::Receive() {
   std::array<char, 64 * 1024> bytes;
   const ssize_t count = ::recv(socket_, bytes.data(), bytes.size(), 0);

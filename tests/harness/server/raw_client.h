@@ -23,6 +23,9 @@ class RawClient {
   // Sends FIN; answers can still be read.
   void FinishSending();
 
+  // How long a read waits from now on; a minute at first.
+  void SetPatience(std::chrono::milliseconds patience);
+
   // One message: the head, and as many bytes as its Content-Length says unless `bodiless`. What is
   // there if the connection ends first; see end().
   std::string ReadMessage(bool bodiless = false);

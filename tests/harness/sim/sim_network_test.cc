@@ -180,6 +180,137 @@ TEST(SimNetworkTest, StopEndsAHangingCall) {
   EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
 }
 
+// Counts connections and fails those that it is told to; answers in turn with its plans.
+class ConnectionVendor final : public PlannedHandler {
+ public:
+  ConnectionPlan OnAccept(const ConnectionInfo& connection) override {
+    accepted = connection.index;
+    return connection.index == failing ? ConnectionPlan{.fault = fault, .latency = latency}
+                                       : ConnectionPlan{};
+  }
+  void OnConnectionEnd(const ConnectionReport& report) override { ended.push_back(report); }
+  std::optional<ResponsePlan> OnHead(const http::Request& head) override {
+    if (!early) return std::nullopt;
+    EXPECT_EQ(head.body, "");
+    return TextPlan();
+  }
+  ResponsePlan Handle(const http::Request&) override {
+    return plans.at(std::min(handled++, plans.size() - 1));
+  }
+
+  std::vector<ResponsePlan> plans = {TextPlan()};
+  std::optional<ConnectionFault> fault;
+  Duration latency = {};
+  std::uint64_t failing = 1;
+  bool early = false;
+  std::uint64_t accepted = 0;
+  std::size_t handled = 0;
+  std::vector<ConnectionReport> ended;
+};
+
+std::vector<Result<http::Response>> SendAll(PlannedHandler& handler, int count,
+                                            bool replayable = false, std::string_view body = "") {
+  WorkerPool pool;
+  Simulation sim({}, pool);
+  SimNetwork network(sim);
+  network.Listen("http://acme.sim", handler);
+  std::vector<Result<http::Response>> results;
+  sim.Run([&] {
+    for (int i = 0; i < count; ++i) {
+      http::Request request = GetFrom("http://acme.sim/x");
+      request.body = body;
+      results.push_back(network.Send(request, {.deadline = Deadline::After(sim.clock().Now(), 10s),
+                                               .replayable = replayable}));
+    }
+  });
+  return results;
+}
+
+TEST(SimNetworkConnectionTest, IsKeptForTheNextRequest) {
+  ConnectionVendor vendor;
+  SendAll(vendor, 3);
+  EXPECT_EQ(vendor.accepted, 1U);
+}
+
+TEST(SimNetworkConnectionTest, EndsWithAFault) {
+  ConnectionVendor vendor;
+  ResponsePlan reset = TextPlan();
+  reset.fault = FaultKind::kReset;
+  vendor.plans = {TextPlan(), reset, TextPlan()};
+  SendAll(vendor, 3);
+  EXPECT_EQ(vendor.accepted, 2U);
+  ASSERT_EQ(vendor.ended.size(), 1U);
+  EXPECT_EQ(vendor.ended[0].requests, 2U);
+}
+
+TEST(SimNetworkConnectionTest, EndsWhereTheAnswerSaysSo) {
+  ConnectionVendor vendor;
+  EXPECT_TRUE(vendor.plans[0].response.headers.Set("Connection", "close"));
+  SendAll(vendor, 2);
+  EXPECT_EQ(vendor.accepted, 2U);
+}
+
+TEST(SimNetworkConnectionTest, ThatIsResetOrClosedAtOnceFailsItsFirstRequest) {
+  for (const auto fault : {ConnectionFault::kReset, ConnectionFault::kClose}) {
+    ConnectionVendor vendor;
+    vendor.fault = fault;
+    const auto results = SendAll(vendor, 2);
+    EXPECT_EQ(results[0].error().reason, "reset");
+    EXPECT_EQ(results[0].error().delivery, Delivery::kMaybeSent);
+    EXPECT_TRUE(results[1]);
+    EXPECT_EQ(vendor.handled, 1U) << "the first request reaches nobody";
+  }
+}
+
+TEST(SimNetworkConnectionTest, ThatNobodyReadsLastsUntilTheDeadline) {
+  ConnectionVendor vendor;
+  vendor.fault = ConnectionFault::kSilence;
+  const auto results = SendAll(vendor, 2);
+  EXPECT_EQ(results[0].error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_TRUE(results[1]);
+  EXPECT_EQ(vendor.handled, 1U);
+}
+
+TEST(SimNetworkConnectionTest, CanBeSlowToBegin) {
+  ConnectionVendor vendor;
+  vendor.latency = 11s;
+  const auto results = SendAll(vendor, 2);
+  EXPECT_EQ(results[0].error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_TRUE(results[1]);
+}
+
+TEST(SimNetworkConnectionTest, ThatIsStaleFailsTheNextRequestOnce) {
+  ConnectionVendor vendor;
+  ResponsePlan stale = TextPlan();
+  stale.fault = FaultKind::kStaleKeepAlive;
+  vendor.plans = {stale, TextPlan()};
+  const auto results = SendAll(vendor, 3);
+  EXPECT_TRUE(results[0]);
+  EXPECT_EQ(results[1].error().reason, "reset");
+  EXPECT_TRUE(results[2]);
+  EXPECT_EQ(vendor.handled, 2U);
+}
+
+TEST(SimNetworkConnectionTest, ThatIsStaleDoesNotShowInARequestThatMayBeRepeated) {
+  ConnectionVendor vendor;
+  ResponsePlan stale = TextPlan();
+  stale.fault = FaultKind::kStaleKeepAlive;
+  vendor.plans = {stale, TextPlan()};
+  const auto results = SendAll(vendor, 2, /*replayable=*/true);
+  EXPECT_TRUE(results[0]);
+  EXPECT_TRUE(results[1]);
+  EXPECT_EQ(vendor.accepted, 2U);
+}
+
+TEST(SimNetworkConnectionTest, AnUploadCanBeAnsweredAtItsHead) {
+  ConnectionVendor vendor;
+  vendor.early = true;
+  EXPECT_TRUE(SendAll(vendor, 1, false, "an upload")[0]);
+  EXPECT_EQ(vendor.handled, 0U);
+  EXPECT_TRUE(SendAll(vendor, 1)[0]);
+  EXPECT_EQ(vendor.handled, 1U) << "without a body there is nothing to be early for";
+}
+
 // An application's server that thinks for a while.
 class SlowServer final : public PlannedHandler {
  public:

@@ -477,6 +477,43 @@ TEST_F(VendorLimitTest, ARequestThatOneLimitRefusesIsNotCountedByAnother) {
   EXPECT_EQ(events_.Named("rate_limit").at(0).fields.at("limit"), "second");
 }
 
+TEST_F(VendorLimitTest, AnAnswerSaysWhatTheDialectSaysAndKeepsItsOwnHeaders) {
+  VendorSpec spec = Spec({.id = "core", .max = 5, .window = 60s, .dialect = "github"});
+  spec.routes[0] = Orders({{.headers = {{"X-RateLimit-Used", "mine"}}, .body = "{}"}},
+                          WhenExhausted::kRepeatLast);
+  const auto model = Make(spec);
+  const ResponsePlan plan = Exchange(*model, GetOrder());
+  EXPECT_EQ(plan.response.headers.Get("x-ratelimit-remaining"), "4");
+  EXPECT_THAT(plan.response.headers.GetAll("x-ratelimit-used"), ElementsAre("mine"));
+}
+
+TEST_F(VendorLimitTest, APermitIsHeldUntilTheExchangeIsCompletedHoweverItEnds) {
+  const auto model = Make(Spec({.id = "c", .max = 2, .kind = LimitSpec::Kind::kConcurrency}));
+  const ResponsePlan first = model->Handle(GetOrder());
+  const ResponsePlan second = model->Handle(GetOrder());
+  EXPECT_EQ(Status(*model, GetOrder()), 429);
+  model->Completed(first, {.completed = false, .ended_by = "client-gone"});
+  EXPECT_EQ(Status(*model, GetOrder()), 200);
+  model->Completed(second, {.completed = true});
+  EXPECT_EQ(Status(*model, GetOrder()), 200);
+}
+
+TEST_F(VendorLimitTest, ARequestThatNoRouteMatchesIsNotCounted) {
+  const auto model = Make(Spec({.id = "l", .max = 1, .window = 60s, .dialect = "github"}));
+  const ResponsePlan plan = Exchange(*model, MakeRequest("GET", "/nowhere"));
+  EXPECT_FALSE(plan.response.headers.Has("x-ratelimit-limit"));
+  EXPECT_EQ(Status(*model, GetOrder()), 200);
+}
+
+TEST_F(VendorLimitTest, TheEventSaysWhatIsLeftOfALimitWithCosts) {
+  LimitSpec limit{.id = "points", .max = 7, .window = 60s};
+  limit.costs = {{.points = 5}};
+  const auto model = Make(Spec(std::move(limit)));
+  EXPECT_EQ(Status(*model, GetOrder()), 200);
+  EXPECT_EQ(Status(*model, GetOrder()), 429);
+  EXPECT_THAT(events_.Lines("rate_limit"), ElementsAre(HasSubstr("remaining=2")));
+}
+
 TEST_F(VendorModelTest, SetResponsesReplacesWhatIsLeft) {
   const auto model = Make(Acme({Orders({{.times = 5, .status = 503}})}));
   EXPECT_EQ(Status(*model, GetOrder()), 503);

@@ -115,6 +115,79 @@ OutgoingEvent Paid(std::string id = "evt_1") {
   return {.event_id = std::move(id), .type = "order.paid", .json = R"({ "order": "o1", "a": 2 })"};
 }
 
+// "X-Signed: <time> <bytes>", so that tests see what was signed.
+http::Headers SignLegibly(std::string_view, std::string_view, std::string_view, SystemTime now,
+                          std::string_view body) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  return {{"X-Signed", std::to_string(seconds) + " " + std::to_string(body.size())}};
+}
+
+TEST(WebhookEmitterTest, AForgeryIsSentAsTheStepSaysEachTime) {
+  Simulate([](World& world) {
+    WebhookSpec spec = Acme({1s});
+    spec.scheme = "legible";
+    const auto emitter = world.Emitter(spec, {}, SignLegibly);
+    world.receiver.answer = [](int) { return Status(401); };
+    const auto sent = [&](OutgoingEvent event) {
+      world.receiver.got.clear();
+      EXPECT_TRUE(emitter->Deliver(event).has_value());
+      EXPECT_TRUE(emitter->WaitIdle(kNever));
+      std::vector<std::string> lines;
+      for (const auto& one : world.receiver.got) {
+        lines.push_back(std::string(one.request.headers.Get("X-Signed").value_or("none")) + " " +
+                        one.request.body);
+      }
+      return lines;
+    };
+    const std::string body = R"({"id":"evt_1","type":"order.paid","data":{"order":"o1","a":2}})";
+    const std::string size = std::to_string(body.size());
+    EXPECT_THAT(sent(Paid()),
+                ElementsAre("3600000 " + size + " " + body, "3600001 " + size + " " + body));
+    OutgoingEvent altered = Paid();
+    altered.altered_json = R"({"order":"o2"})";
+    const std::string other = R"({"id":"evt_1","type":"order.paid","data":{"order":"o2"}})";
+    EXPECT_THAT(sent(altered),
+                ElementsAre("3600001 " + size + " " + other, "3600002 " + size + " " + other));
+    OutgoingEvent wrong = Paid();
+    wrong.signature = OutgoingEvent::Signature::kWrong;
+    const std::string longer = std::to_string(body.size() + 1);
+    EXPECT_THAT(sent(wrong),
+                ElementsAre("3600002 " + longer + " " + body, "3600003 " + longer + " " + body));
+    OutgoingEvent none = Paid();
+    none.signature = OutgoingEvent::Signature::kNone;
+    EXPECT_THAT(sent(none), ElementsAre("none " + body, "none " + body));
+    OutgoingEvent ahead = Paid();
+    ahead.signed_ahead = 60s;
+    EXPECT_THAT(sent(ahead),
+                ElementsAre("3600064 " + size + " " + body, "3600065 " + size + " " + body));
+    OutgoingEvent behind = Paid();
+    behind.signed_ahead = -60s;
+    EXPECT_THAT(sent(behind),
+                ElementsAre("3599945 " + size + " " + body, "3599946 " + size + " " + body));
+  });
+}
+
+TEST(WebhookEmitterTest, AForgeryOfAnUnsignedWebhookOrWithoutJsonIsRefused) {
+  Simulate([](World& world) {
+    const auto unsigned_emitter = world.Emitter(Acme());
+    OutgoingEvent altered = Paid();
+    altered.altered_json = "{}";
+    OutgoingEvent none = Paid();
+    none.signature = OutgoingEvent::Signature::kNone;
+    OutgoingEvent ahead = Paid();
+    ahead.signed_ahead = 1s;
+    for (const OutgoingEvent& event : {altered, none, ahead}) {
+      EXPECT_THAT(unsigned_emitter->Deliver(event).error().message, HasSubstr("it is not signed"));
+    }
+    WebhookSpec spec = Acme();
+    spec.scheme = "legible";
+    altered.altered_json = "{";
+    EXPECT_THAT(world.Emitter(spec, {}, SignLegibly)->Deliver(altered).error().message,
+                HasSubstr("not JSON"));
+    EXPECT_THAT(world.receiver.got, IsEmpty());
+  });
+}
+
 TEST(WebhookEmitterTest, PostsTheEventCompactlyInItsOrder) {
   Simulate([](World& world) {
     const auto emitter = world.Emitter(Acme());

@@ -1,12 +1,13 @@
 // A program of somebody else's: a client with a transport of its own, a webhook's signature, a
 // circuit breaker, and one object of each library that the package brings along (libcurl, SQLite,
-// OpenSSL).
+// OpenSSL, libpq).
 #include <cstdio>
 #include <cstdlib>
 
 #include "middleware/client/client_builder.h"
 #include "middleware/platform/curl_transport.h"
 #include "middleware/platform/openssl_crypto.h"
+#include "middleware/platform/postgres_webhook_store.h"
 #include "middleware/platform/sqlite_webhook_store.h"
 #include "middleware/platform/system_runtime.h"
 #include "middleware/resilience/circuit_breaker.h"
@@ -77,11 +78,18 @@ Result<void> OpenStore(SystemRuntime& system) {
   return {};
 }
 
+// Links libpq; no server is asked.
+Result<void> MissServer(SystemRuntime&) {
+  const auto store = PostgresWebhookStore::Open("host=/no/such/folder dbname=none");
+  std::printf("server: %s\n", store ? "found" : store.error().reason.c_str());
+  return {};
+}
+
 }  // namespace
 
 int main() {
   SystemRuntime system;
-  for (auto* part : {CallVendor, VerifyWebhook, TripBreaker, OpenStore}) {
+  for (auto* part : {CallVendor, VerifyWebhook, TripBreaker, OpenStore, MissServer}) {
     const Result<void> done = part(system);
     if (done) continue;
     std::fprintf(stderr, "%s\n", done.error().ToString().c_str());

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "middleware/adapter/iso_time.h"
+#include "middleware/base/iso_time.h"
 
 namespace understudy {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <memory>
+#include <new>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -31,12 +33,20 @@ class FlakySink final : public AuditSink {
     Gate();
     if (failing) return Failure();
     if (refusing) return InvalidArgument("not this one");
+    const MutexLock lock(mutex);
+    for (const AuditEntry& entry : batch) appended.insert(entry.id);
     return inner.Append(batch);
   }
   Result<void> Flush() override {
     ++flushes;
     if (failing || flush_failing) return Failure();
+    const MutexLock lock(mutex);
+    durable.merge(appended);
     return {};
+  }
+  bool IsDurable(const std::string& id) {
+    const MutexLock lock(mutex);
+    return durable.contains(id);
   }
   Result<std::vector<AuditEntry>> Find(const AuditQuery& query) override {
     return inner.Find(query);
@@ -74,11 +84,61 @@ class FlakySink final : public AuditSink {
   CondVar changed{"the gate"};
   bool open = true;
   bool entered = false;
+  std::set<std::string> appended = {};  // Ids, since the last flush.
+  std::set<std::string> durable = {};   // Ids.
   std::atomic<bool> failing = false;
   std::atomic<bool> flush_failing = false;
   std::atomic<bool> refusing = false;
   std::atomic<int> appends = 0;
   std::atomic<int> flushes = 0;
+};
+
+// Has no memory for digests.
+class FullCrypto final : public Crypto {
+ public:
+  std::string Sha256(std::string_view) const override { throw std::bad_alloc(); }
+  std::string HmacSha256(std::string_view, std::string_view) const override { return {}; }
+  std::string HmacSha1(std::string_view, std::string_view) const override { return {}; }
+  std::string HmacSha512(std::string_view, std::string_view) const override { return {}; }
+  Result<bool> VerifyEd25519(std::string_view, std::string_view, std::string_view) const override {
+    return false;
+  }
+  Result<std::string> SignEd25519(std::string_view, std::string_view) const override {
+    return std::string();
+  }
+  Result<std::string> Ed25519PublicKey(std::string_view) const override { return std::string(); }
+  Result<bool> VerifyRsaSha256(std::string_view, std::string_view,
+                               std::string_view) const override {
+    return false;
+  }
+  Result<std::string> SignRsaSha256(std::string_view, std::string_view) const override {
+    return std::string();
+  }
+  Result<std::shared_ptr<const CertificateRoots>> ReadRoots(std::string_view) const override {
+    return InvalidArgument("no certificate");
+  }
+};
+
+// Another clock's time; tells how it is waited for.
+class WatchedClock final : public Clock {
+ public:
+  explicit WatchedClock(Clock& clock) : clock_(clock) {}
+
+  TimePoint Now() const override { return clock_.Now(); }
+  SystemTime SystemNow() const override { return clock_.SystemNow(); }
+  void SleepUntil(TimePoint wake_at) override { clock_.SleepUntil(wake_at); }
+  bool AwaitUntil(Mutex& mutex, CondVar& condition, TimePoint deadline,
+                  FunctionRef<bool()> predicate) override REQUIRES(mutex) {
+    for_ever = deadline == kNever;
+    ++waits;
+    return clock_.AwaitUntil(mutex, condition, deadline, predicate);
+  }
+
+  std::atomic<int> waits = 0;
+  std::atomic<bool> for_ever = false;  // The last wait has no end but being told.
+
+ private:
+  Clock& clock_;
 };
 
 class AuditLogTest : public ::testing::Test {
@@ -155,18 +215,22 @@ TEST_F(AuditLogTest, AFullBatchDoesNotLinger) {
 }
 
 TEST_F(AuditLogTest, AQuietLogSleepsUntilARecordComes) {
-  Open();
-  // Looks for work some times, then waits to be told: time makes no difference any more.
-  for (int i = 0; i < 500; ++i) {
-    world_.clock.AwaitSleepers(1);
-    world_.clock.Advance(10ms);
-  }
-  log_->Record(Capture("wakes it"));
-  while (log_->stats().stored < 1) {
+  WatchedClock clock(world_.clock);
+  Runtime watched = {clock, world_.executor, random_, world_.logger, world_.events};
+  log_ = AuditLog::Create({}, sink_, crypto_, watched).value();
+  // Looks for work some times, then waits to be told.
+  constexpr int kLooksMax = 1000;
+  while (!clock.for_ever && clock.waits < kLooksMax) {
     world_.clock.Advance(10ms);
     std::this_thread::yield();
   }
+  ASSERT_TRUE(clock.for_ever);
+  const int waits = clock.waits;
+  log_->Record(Capture("wakes it"));
+  while (log_->stats().stored < 1) std::this_thread::yield();  // Without time passing.
   EXPECT_THAT(Stored(), ElementsAre("wakes it"));
+  EXPECT_LE(clock.waits, waits + 1);  // The next one.
+  log_.reset();                       // It uses the clock.
 }
 
 TEST_F(AuditLogTest, AU5_AFullQueueDropsAndCountsAndTheTrailSaysSo) {
@@ -220,6 +284,79 @@ TEST_F(AuditLogTest, ARefusedBatchIsDroppedAndTold) {
   log_->Record(Capture("b"));
   ASSERT_TRUE(log_->Flush(Deadline::Never()));
   EXPECT_THAT(Stored(), ElementsAre(R"(gap {"refused":1})", "b"));
+}
+
+TEST_F(AuditLogTest, ALossIsAnnouncedOnceAlsoIfItsGapRecordIsRefused) {
+  Open();
+  sink_->refusing = true;
+  for (const char* const name : {"a", "b"}) {  // The second one with the gap of the first.
+    log_->Record(Capture(name));
+    ASSERT_TRUE(log_->Flush(Deadline::Never()));
+  }
+  sink_->refusing = false;
+  log_->Record(Capture("c"));
+  ASSERT_TRUE(log_->Flush(Deadline::Never()));
+  EXPECT_THAT(Stored(), ElementsAre(R"(gap {"refused":2})", "c"));
+  EXPECT_THAT(
+      world_.events.Lines("audit.dropped"),
+      ElementsAre("audit.dropped count=1 reason=refused", "audit.dropped count=1 reason=refused"));
+}
+
+TEST_F(AuditLogTest, AU5_AFlushAfterARefusedBatchMakesDurableWhatCameBefore) {
+  Open();
+  AuditCapture capture = Capture("a");
+  const std::string id = log_->CallId(capture.number);
+  log_->Record(std::move(capture));
+  AdvanceUntil([&] { return log_->stats().stored == 1; });
+  EXPECT_FALSE(sink_->IsDurable(id));
+  sink_->refusing = true;
+  log_->Record(Capture("b"));
+  AdvanceUntil([&] { return log_->stats().lost(AuditDrop::kRefused) == 1; });
+  sink_->refusing = false;
+  ASSERT_TRUE(log_->Flush(Deadline::Never()));
+  EXPECT_TRUE(sink_->IsDurable(id));
+}
+
+TEST_F(AuditLogTest, AU5_MustAuditFailsClosedWhenThereIsNoMemoryForTheRecord) {
+  const FullCrypto crypto;
+  log_ = AuditLog::Create({}, sink_, crypto, runtime()).value();
+  http::Request request{.method = http::Method::Post(),
+                        .url = http::Url::Parse("https://api.example/v1").value(),
+                        .body = "x"};
+  AuditCapture capture = Capture("start");
+  capture.TakeRequest(request, log_->redactor(), BodyAudit::kDigest);
+  const auto room = log_->Require(std::move(capture));
+  ASSERT_FALSE(room);
+  EXPECT_THAT(room.error().message, HasSubstr("was not stored"));
+  EXPECT_EQ(log_->stats().lost(AuditDrop::kInternal), 1u);
+  log_.reset();  // It uses the crypto.
+}
+
+TEST_F(AuditLogTest, AU5_AMustAuditRecordIsDurableAlsoWhileOthersFlush) {
+  Open();
+  std::atomic<bool> done = false;
+  std::vector<std::thread> flushers;
+  for (int t = 0; t < 2; ++t) {
+    flushers.emplace_back([&] {
+      while (!done) EXPECT_TRUE(log_->Flush(Deadline::Never()));
+    });
+  }
+  std::vector<std::thread> callers;
+  std::atomic<int> early = 0;
+  for (int t = 0; t < 2; ++t) {
+    callers.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) {
+        AuditCapture capture = Capture("start");
+        const std::string id = log_->CallId(capture.number);
+        ASSERT_TRUE(log_->Require(std::move(capture)));
+        if (!sink_->IsDurable(id)) ++early;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  done = true;
+  for (std::thread& flusher : flushers) flusher.join();
+  EXPECT_EQ(early, 0);
 }
 
 TEST_F(AuditLogTest, AFlushGivesUpAtItsDeadline) {

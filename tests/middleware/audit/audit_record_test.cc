@@ -131,6 +131,28 @@ TEST_F(AuditRecordTest, AU4_WhatIsTakenOfALongBodyIsBounded) {
   EXPECT_FALSE(line["request_body"].contains("preview"));
 }
 
+TEST_F(AuditRecordTest, AU3_AMessageThatIsTooLongIsCutBetweenWords) {
+  const std::string before(4000, 'x');
+  const struct {
+    const char* name;
+    std::string message;
+    std::string taken;
+  } tests[] = {
+      {"within a URL", before + " https://me:" + std::string(200, 's') + "@host/", before},
+      {"without a space", std::string(5000, 's'), "(a long text without a space)"},
+      {"as long as allowed", std::string(4096, 'x'), std::string(4096, 'x')},
+  };
+  for (const auto& test : tests) {
+    AuditCapture capture = Attempt();
+    capture.Put(AuditCapture::Tag::kMessage, test.message);
+    std::string taken;
+    capture.ForEach([&](AuditCapture::Tag tag, std::string_view value) {
+      if (tag == AuditCapture::Tag::kMessage) taken = value;
+    });
+    EXPECT_EQ(taken, test.taken) << test.name;
+  }
+}
+
 TEST_F(AuditRecordTest, AKeyedDigestCannotBeGuessed) {
   AuditCapture capture = Attempt();
   capture.TakeRequest(Request(), redactor_, BodyAudit::kDigest);

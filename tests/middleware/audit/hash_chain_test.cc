@@ -98,11 +98,55 @@ TEST_P(HashChainTest, AU7_ACutAtTheBeginningIsNoticedUnlessAllowed) {
   EXPECT_FALSE(Verify({.start = end_, .end = end_}).ok());
 }
 
+TEST_P(HashChainTest, AU7_AStartThatIsGivenCountsAlthoughAnyWouldDo) {
+  const ChainPoint first = ChainPoint::OfLine(lines_[0]).value();
+  const ChainPoint second = ChainPoint::OfLine(lines_[1]).value();
+  lines_.erase(lines_.begin(), lines_.begin() + 2);
+  EXPECT_TRUE(Verify({.start = second, .any_start = true}).ok());
+  EXPECT_FALSE(Verify({.start = first, .any_start = true}).ok());
+}
+
+TEST_P(HashChainTest, AU7_AnyStartAllowsNoHoleLaterOn) {
+  lines_.erase(lines_.begin());
+  lines_.erase(lines_.begin() + 1);
+  EXPECT_EQ(Verify({.any_start = true}).broken_line, 2u);
+}
+
+TEST_P(HashChainTest, AU7_ATrailWithoutNewRecordsStillEndsAtItsAnchor) {
+  lines_.clear();
+  EXPECT_TRUE(Verify({.start = end_, .end = end_}).ok());
+}
+
+TEST_P(HashChainTest, APlaceInTheChainHasOneSpelling) {
+  const std::string number = "\"chain\":{\"n\":1,";
+  for (const std::string_view other :
+       {"\"chain\":{\"n\":0,", "\"chain\":{\"n\":01,", "\"chain\":{\"n\":-1,", "\"chain\":{\"n\":,",
+        "\"chain\":{\"n\":18446744073709551616,"}) {
+    std::string line = lines_[0];
+    line.replace(line.find(number), number.size(), other);
+    EXPECT_EQ(ChainPoint::OfLine(line).error().reason, "chain-missing") << other;
+  }
+  for (const char digit : {'A', 'g', 'F', '.', '\0'}) {
+    std::string line = lines_[0];
+    line[line.size() - 4] = digit;
+    EXPECT_EQ(ChainPoint::OfLine(line).error().reason, "chain-missing") << digit;
+  }
+}
+
 TEST_P(HashChainTest, AU7_ANewChainDoesNotMatchTheAnchor) {
   // Whoever has the key, or needs none, can write another chain; not one that ends in the anchor.
   HashChain other(crypto_, key());
   for (std::string& line : lines_) line = other.Seal(R"({"forged":1})");
   EXPECT_THAT(Verify().problem, HasSubstr("not the record of the anchor"));
+}
+
+TEST_P(HashChainTest, AU7_ARecordOfAnotherChainDoesNotFollow) {
+  HashChain other(crypto_, key());
+  std::string third;
+  for (int i = 0; i < 3; ++i) third = other.Seal(R"({"forged":1})");
+  lines_[2] = third;  // The right number, and whole in itself.
+  EXPECT_EQ(Verify().broken_line, 3u);
+  EXPECT_THAT(Verify().problem, HasSubstr("does not follow the record before it"));
 }
 
 TEST_P(HashChainTest, AU7_AnotherKeyDoesNotFit) {

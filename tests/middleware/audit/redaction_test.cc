@@ -116,6 +116,11 @@ INSTANTIATE_TEST_SUITE_P(
         UrlCase{"Empty", "", ""}),
     [](const auto& test) { return test.param.name; });
 
+TEST(RedactorUrlTest, APersonInAPathIsHidden) {
+  EXPECT_EQ(Plain().Url("/users/ann@x/orders"), "/users/[redacted]/orders");
+  EXPECT_EQ(Plain().Url("/users/ann%40x"), "/users/[redacted]");
+}
+
 TEST(RedactorUrlTest, AUrlThatIsTooLongIsHidden) {
   EXPECT_EQ(Plain().Url("https://h.example/" + std::string(Redactor::kUrlBytesMax, 'a')),
             kRedacted);
@@ -166,6 +171,7 @@ INSTANTIATE_TEST_SUITE_P(
         MessageCase{"Key", "used sk_live_4eC39HqLyjWDarjt here", "used [redacted] here"},
         MessageCase{"CardWithSpaces", "card 4242 4242 4242 4242 declined", "[redacted]"},
         MessageCase{"Lines", "a\r\nINFO forged", "a  INFO forged"},
+        MessageCase{"BearerAfterTwoSpaces", "Bearer  abc123", "Bearer  [redacted]"},
         MessageCase{"BearerOverLines", "Bearer\nabc123", "Bearer [redacted]"},
         MessageCase{"Escape", "a\x1b[2Jb", "a?[2Jb"}),
     [](const auto& test) { return test.param.name; });

@@ -97,6 +97,25 @@ TEST_F(OAuthTokenSourceTest, OA11_SendsClientCredentialsGrantScopeAndExtraParame
   EXPECT_EQ(http::FormValue(form, "refresh_token"), std::nullopt);
 }
 
+TEST_F(OAuthTokenSourceTest, ANameGivenSeveralTimesIsAListInJsonAndRepeatsInAForm) {
+  OAuthTokenSourceOptions options = Options();
+  options.grant = OAuthGrant::kClientCredentials;
+  // RFC 8707 section 2: several resources.
+  options.extra_params = {{"resource", "https://a"},
+                          {"audience", "x"},
+                          {"resource", "https://b"},
+                          {"resource", "https://c"}};
+  transport_.Answer(200, {}, kGood).Times(2);
+  ASSERT_TRUE(Fetch(options, "").has_value());
+  EXPECT_THAT(Sent().body, HasSubstr("resource=https%3A%2F%2Fa"));
+  EXPECT_THAT(Sent().body, HasSubstr("resource=https%3A%2F%2Fb"));
+  options.body = OAuthBody::kJson;
+  ASSERT_TRUE(Fetch(options, "").has_value());
+  EXPECT_EQ(Sent().body, R"({"audience":"x","grant_type":"client_credentials",)"
+                         R"("resource":["https://a","https://b","https://c"]})");
+  EXPECT_EQ(Sent().headers.Get("Content-Type"), "application/json");
+}
+
 TEST_F(OAuthTokenSourceTest, APublicClientSendsOnlyItsId) {
   OAuthTokenSourceOptions options = Options();
   options.client_secret = Secret();
@@ -240,6 +259,10 @@ TEST_F(OAuthTokenSourceTest, OA6_RetryAfterMayBeADateAndIsBounded) {
       seconds(0));
   EXPECT_EQ(FetchAnswer(503, "", {{"Retry-After", "99999999999"}}).error().retry_after, hours(24));
   EXPECT_EQ(FetchAnswer(503, "", {{"Retry-After", "soon"}}).error().retry_after, std::nullopt);
+  EXPECT_EQ(
+      FetchAnswer(503, "", {{"Retry-After", "Thu, 02 Jan 1700 00:00:00 GMT"}}).error().retry_after,
+      seconds(0))
+      << "too far away for the difference to fit 64 bits of nanoseconds";
 }
 
 TEST_F(OAuthTokenSourceTest, OA13_AnEndpointThatHangsIsATimeout) {

@@ -46,6 +46,26 @@ TEST(TextTest, Base64RefusesWhatIsNotCanonical) {
   }
 }
 
+TEST(TextTest, TokensOfPointersGoThereAndBack) {
+  for (const std::string_view name : {"", "a/b", "~", "~1", "m~n/o~0"}) {
+    EXPECT_EQ(UnescapePointerToken(EscapePointerToken(name)), name);
+  }
+  EXPECT_EQ(UnescapePointerToken("a~"), "a~");
+}
+
+TEST(TextTest, ANumberOfALocaleIsReadWithAPoint) {
+  EXPECT_EQ(WithDecimalPoint("1,5"), "1.5");
+  EXPECT_EQ(WithDecimalPoint("-1.5e-7"), "-1.5e-7");
+  EXPECT_EQ(WithDecimalPoint("12"), "12");
+  EXPECT_EQ(WithDecimalPoint("1\xD9\xAB"
+                             "5"),
+            "1.5")
+      << "a decimal sign of two bytes";
+  EXPECT_TRUE(IsWholeNumber("-123"));
+  EXPECT_FALSE(IsWholeNumber("1,5"));
+  EXPECT_FALSE(IsWholeNumber("1e5"));
+}
+
 TEST(TextTest, FormatsDurationsInTheShortestExactForm) {
   EXPECT_EQ(FormatDuration(0ns), "0ms");
   EXPECT_EQ(FormatDuration(20ms), "20ms");

@@ -200,6 +200,39 @@ TEST_F(ClientTest, CB5_AnAnswerOf503CountsAgainstTheVendor) {
   EXPECT_EQ(w_.vendor.sends(), 3u);
 }
 
+// A refusal in the guise of a success says nothing about the vendor's health; a success does.
+TEST_F(ClientTest, ASuccessThatIsARefusalDoesNotEndARowOfFailures) {
+  const auto failures_and = [&](const std::string& dialect, const std::string& body) {
+    Use([&](ClientBuilder& builder) {
+      builder.Breaker({.failures = 2});
+      if (!dialect.empty()) builder.Dialect(*RateLimitDialect::ForVendor(dialect));
+    });
+    w_.vendor.Answer(500);
+    w_.vendor.Answer(200, {{"Content-Type", "application/json"}}, body);
+    w_.vendor.Answer(500);
+    for (int call = 0; call < 3; ++call) EXPECT_TRUE(w_.Get());
+    w_.vendor.Answer(200);
+    const auto fourth = w_.Get();
+    return fourth ? std::string("closed") : fourth.error().reason;
+  };
+  const std::string refusal = R"({"ok":false,"error":"ratelimited"})";
+  EXPECT_EQ(failures_and("slack", refusal), "breaker-open");
+}
+
+TEST_F(ClientTest, ASuccessEndsARowOfFailuresWhateverItsTextSays) {
+  for (const char* const body :
+       {R"({"ok":true})", R"({"ok":true,"text":"we were ratelimited yesterday"})"}) {
+    Use([&](ClientBuilder& builder) {
+      builder.Breaker({.failures = 2}).Dialect(*RateLimitDialect::ForVendor("slack"));
+    });
+    w_.vendor.Answer(500);
+    w_.vendor.Answer(200, {{"Content-Type", "application/json"}}, body);
+    w_.vendor.Answer(500);
+    w_.vendor.Answer(200);
+    for (int call = 0; call < 4; ++call) EXPECT_TRUE(w_.Get()) << body;
+  }
+}
+
 TEST_F(ClientTest, QS3_BusinessRefusalsDoNotOpenTheBreaker) {
   Use([](ClientBuilder& builder) { builder.Breaker({.failures = 1}); });
   w_.vendor.Answer(402).Times(10);
@@ -234,6 +267,18 @@ TEST_F(ClientTest, KeepsTheBreakerOpenForTheVendorsHint) {
   w_.vendor.Answer(503, {{"Retry-After", "120"}});
   ASSERT_TRUE(w_.Get());
   EXPECT_EQ(w_.Get().error().retry_after, seconds(120));
+}
+
+TEST_F(ClientTest, ARefusalByTheBreakerSaysTheTimeInWholeMilliseconds) {
+  Use([](ClientBuilder& builder) { builder.Breaker({.failures = 1, .open_for = seconds(30)}); });
+  w_.vendor.Answer(503);
+  ASSERT_TRUE(w_.Get());
+  w_.world.clock.Advance(seconds(10) + std::chrono::nanoseconds(1'500'001));
+  const auto refused = w_.Get();
+  ASSERT_FALSE(refused);
+  // Rounded up: at the time that it names, the probe is due.
+  EXPECT_THAT(refused.error().message, HasSubstr("in 19.999s"));
+  EXPECT_EQ(refused.error().retry_after, seconds(20) - std::chrono::nanoseconds(1'500'001));
 }
 
 TEST_F(ClientTest, TwoVendorsInOneRegistryFailApart) {

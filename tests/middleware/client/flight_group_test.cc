@@ -55,6 +55,21 @@ TEST_F(FlightGroupTest, AWaiterGetsWhatTheLeaderLands) {
   EXPECT_TRUE(flights_.Enter("k", "t").leads());  // It has ended.
 }
 
+TEST_F(FlightGroupTest, ALeaderThatNobodyJoinedMayEndWithoutAValue) {
+  FlightGroup::Entry alone = flights_.Enter("k", "t");
+  EXPECT_TRUE(alone.EndIfAlone());
+  EXPECT_TRUE(flights_.Enter("k", "t").leads()) << "it has ended";
+}
+
+TEST_F(FlightGroupTest, ALeaderThatSomebodyJoinedMustLand) {
+  FlightGroup::Entry leader = flights_.Enter("k", "t");
+  const FlightGroup::Entry joined = flights_.Enter("k", "t");
+  EXPECT_FALSE(leader.EndIfAlone());
+  EXPECT_FALSE(flights_.Enter("k", "t").leads()) << "it goes on";
+  leader.Land(std::make_shared<const int>(7));
+  EXPECT_EQ(flights_.Await(joined, In(seconds(1)), {}), WaitEnd::kLanded);
+}
+
 TEST_F(FlightGroupTest, ALeaderThatEndsWithoutLandingAbandons) {
   auto leader = std::make_unique<FlightGroup::Entry>(flights_.Enter("k", "t"));
   const FlightGroup::Entry waiter = flights_.Enter("k", "t");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "middleware/base/utf8.h"
+
 namespace understudy {
 namespace {
 

@@ -54,6 +54,52 @@ TEST(HealthMonitorTest, HC3_WhatWasNeverCheckedIsUnknownAndNotReady) {
   });
 }
 
+TEST(HealthMonitorTest, ReadyWhenUnknownIsReadyUntilSomethingIsKnown) {
+  Simulate([](SimWorld& world) {
+    FakeProbe probe(world);
+    probe.takes = 500ms;
+    probe.result = ProbeOutcome::Unhealthy("down");
+    auto monitor = NewMonitor(world);
+    HealthDependency dependency = Plain("a", probe.Function());
+    dependency.ready_when_unknown = true;
+    ASSERT_TRUE(monitor->Register(dependency));
+    EXPECT_TRUE(monitor->Report().ready) << "unknown, and it is said to be no reason";
+    EXPECT_EQ(monitor->Report().status, HealthStatus::kUnknown);
+    EXPECT_FALSE(monitor->CheckNow(Deadline::Never()).ready) << "known to be down";
+    probe.result = ProbeOutcome::Healthy();
+    EXPECT_TRUE(monitor->CheckNow(Deadline::Never()).ready);
+    world.clock().SleepFor(26s);
+    EXPECT_EQ(Line(monitor->Report()), "a=unknown:stale");
+    EXPECT_TRUE(monitor->Report().ready) << "it was well, and nobody knows better";
+  });
+}
+
+TEST(HealthMonitorTest, ReadyWhenUnknownIsOfThatDependencyAlone) {
+  Simulate([](SimWorld& world) {
+    FakeProbe probe(world);
+    auto monitor = NewMonitor(world);
+    HealthDependency lenient = Plain("lenient", probe.Function());
+    lenient.ready_when_unknown = true;
+    ASSERT_TRUE(monitor->Register(lenient));
+    ASSERT_TRUE(monitor->Register(Plain("strict", probe.Function())));
+    EXPECT_FALSE(monitor->Report().ready);
+    ASSERT_TRUE(monitor->Unregister("strict"));
+    EXPECT_TRUE(monitor->Report().ready);
+  });
+}
+
+TEST(HealthMonitorTest, OnlyATrafficSourceNeedsReadyWhenUnknownIfItIsCritical) {
+  Simulate([](SimWorld& world) {
+    auto monitor = NewMonitor(world);
+    HealthDependency passive{
+        .name = "a", .critical = true, .passive = [] { return PassiveReading{}; }};
+    EXPECT_EQ(monitor->Register(passive).error().code, ErrorCode::kInvalidArgument);
+    passive.ready_when_unknown = true;
+    ASSERT_TRUE(monitor->Register(passive));
+    EXPECT_TRUE(monitor->Report().ready);
+  });
+}
+
 TEST(HealthMonitorTest, ChecksAtOnceAndThenAtItsInterval) {
   Simulate([](SimWorld& world) {
     FakeProbe probe(world);

@@ -15,6 +15,7 @@
 #include "middleware/platform/sqlite_audit_sink.h"
 #include "middleware/store/in_memory_audit_sink.h"
 #include "tests/support/audit_sink_contract.h"
+#include "tests/support/temporary_folder.h"
 
 namespace understudy {
 namespace {
@@ -23,24 +24,9 @@ namespace fs = std::filesystem;
 using std::chrono::hours;
 using test::kAuditDay;
 using test::MakeAuditEntry;
+using test::TemporaryFolder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "understudy-audit-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string File(const std::string& name) const { return (path_ / name).string(); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 struct MemoryFactory {
   static constexpr bool kKnowsIds = true;
@@ -61,7 +47,7 @@ struct SqliteFactory {
     return std::shared_ptr<AuditSink>(std::move(sink));
   }
   void EndFile(AuditSink&, SystemTime) {}
-  Folder folder = {};
+  TemporaryFolder folder = {};
 };
 
 struct JsonLinesFactory {
@@ -81,7 +67,7 @@ struct JsonLinesFactory {
         MakeAuditEntry("f" + std::to_string(++number), at, "filler", more)});
     EXPECT_TRUE(appended);
   }
-  Folder folder = {};
+  TemporaryFolder folder = {};
 };
 
 }  // namespace
@@ -113,7 +99,7 @@ class JsonLinesAuditSinkTest : public ::testing::Test {
     return ids;
   }
 
-  Folder folder_;
+  TemporaryFolder folder_;
   const std::string path_ = folder_.File("audit.jsonl");
 };
 
@@ -132,6 +118,22 @@ TEST_F(JsonLinesAuditSinkTest, AU5_AHalfWrittenLineOfACrashIsRemoved) {
   ASSERT_TRUE(sink->Append(std::vector<AuditEntry>{MakeAuditEntry("b", kAuditDay)}));
   EXPECT_THAT(Ids(*sink), ElementsAre("a", "b"));
   EXPECT_TRUE(Text(path_).starts_with(whole));
+}
+
+TEST_F(JsonLinesAuditSinkTest, AU5_AHalfWrittenLineIsNotRotatedAway) {
+  const std::string more = ",\"filler\":\"" + std::string(3000, 'x') + "\"";
+  const AuditEntry first = MakeAuditEntry("a", kAuditDay, "c", more);
+  ASSERT_TRUE(Open()->Append(std::vector<AuditEntry>{first}));
+  const std::string whole = Text(path_);
+  std::ofstream(path_, std::ios::app) << whole.substr(0, whole.size() / 2);
+  const auto sink = Open({.file_bytes_max = 4096});
+  EXPECT_EQ(Text(path_), whole) << "cut off when it is found";
+  ASSERT_TRUE(sink->Append(std::vector<AuditEntry>{MakeAuditEntry("b", kAuditDay, "c", more)}));
+  const auto files = sink->Files();
+  ASSERT_TRUE(files);
+  ASSERT_EQ(files->size(), 2u);
+  EXPECT_EQ(Text(files->front()), whole);
+  EXPECT_THAT(Ids(*sink), ElementsAre("a", "b"));
 }
 
 TEST_F(JsonLinesAuditSinkTest, LinesOfOthersArePassedOver) {
@@ -214,7 +216,7 @@ TEST_F(JsonLinesAuditSinkTest, AMissingFolderIsAnError) {
 
 class SqliteAuditSinkTest : public ::testing::Test {
  protected:
-  Folder folder_;
+  TemporaryFolder folder_;
   const std::string path_ = folder_.File("audit.db");
 };
 

@@ -1,7 +1,10 @@
 #include "middleware/platform/openssl_crypto.h"
 
+#include <atomic>
 #include <chrono>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -77,15 +80,20 @@ TEST(OpensslCryptoTest, AnEncryptedKeyDoesNotAskForItsPassPhrase) {
   EXPECT_FALSE(kCrypto.SignRsaSha256(kEncrypted, "text"));
 }
 
+Result<void> CheckCertificate(std::string_view chain, std::string_view roots, std::string_view host,
+                              SystemTime now) {
+  UNDERSTUDY_ASSIGN_OR_RETURN(const auto trusted, kCrypto.ReadRoots(roots));
+  return trusted->Check(chain, host, now);
+}
+
 TEST(OpensslCryptoTest, ACertificateLeadsToItsRoot) {
-  EXPECT_TRUE(kCrypto.CheckCertificate(kLeafPem, kRootPem, ".paypal.com", kIn2027));
-  EXPECT_TRUE(
-      kCrypto.CheckCertificate(kLeafPem, kRootPem, "messageverificationcerts.paypal.com", kIn2027));
+  EXPECT_TRUE(CheckCertificate(kLeafPem, kRootPem, ".paypal.com", kIn2027));
+  EXPECT_TRUE(CheckCertificate(kLeafPem, kRootPem, "messageverificationcerts.paypal.com", kIn2027));
 }
 
 TEST(OpensslCryptoTest, ACertificateOfAnotherNameRootOrTimeIsUnverified) {
   const auto check = [](std::string_view roots, std::string_view host, SystemTime now) {
-    const auto result = kCrypto.CheckCertificate(kLeafPem, roots, host, now);
+    const auto result = CheckCertificate(kLeafPem, roots, host, now);
     return result ? std::string() : result.error().reason;
   };
   EXPECT_EQ(check(kRootPem, "paypal.com", kIn2027), "certificate-untrusted");
@@ -96,12 +104,27 @@ TEST(OpensslCryptoTest, ACertificateOfAnotherNameRootOrTimeIsUnverified) {
             "certificate-untrusted");
 }
 
+TEST(OpensslCryptoTest, RootsAreReadOnceAndCheckFromManyThreads) {
+  const auto roots = kCrypto.ReadRoots(kRootPem);
+  ASSERT_TRUE(roots);
+  std::atomic<int> trusted{0};
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 50; ++n) {
+        trusted += (*roots)->Check(kLeafPem, ".paypal.com", kIn2027).has_value() ? 1 : 0;
+        trusted += (*roots)->Check(kLeafPem, ".pal.com", kIn2027).has_value() ? 1000 : 0;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(trusted, 200);
+}
+
 TEST(OpensslCryptoTest, ACheckWithoutCertificateRootOrHostIsATypedError) {
-  EXPECT_EQ(kCrypto.CheckCertificate("", kRootPem, "a", kIn2027).error().code,
-            ErrorCode::kInvalidArgument);
-  EXPECT_EQ(kCrypto.CheckCertificate(kLeafPem, "", "a", kIn2027).error().code,
-            ErrorCode::kInvalidArgument);
-  EXPECT_EQ(kCrypto.CheckCertificate(kLeafPem, kRootPem, "", kIn2027).error().code,
+  EXPECT_EQ(CheckCertificate("", kRootPem, "a", kIn2027).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CheckCertificate(kLeafPem, "", "a", kIn2027).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CheckCertificate(kLeafPem, kRootPem, "", kIn2027).error().code,
             ErrorCode::kInvalidArgument);
 }
 

@@ -1,10 +1,17 @@
 #include "middleware/platform/postgres_database.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <array>
+#include <chrono>
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -14,6 +21,7 @@
 #include "middleware/platform/system_clock.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/temporary_folder.h"
 
 namespace understudy::internal {
 namespace {
@@ -256,6 +264,99 @@ TEST_F(PostgresDatabaseTest, AConnectionLostInATransactionFailsIt) {
   });
   EXPECT_EQ(done.error().reason, "gone");
   EXPECT_EQ(Count(database), 0);
+}
+
+TEST_F(PostgresDatabaseTest, AServerWithoutAFreeConnectionIsBusy) {
+  constexpr int kConnections = 5;
+  auto own = PostgresServer::Start({.connections_max = kConnections});
+  ASSERT_TRUE(own) << own.error().message;
+  std::vector<PostgresDatabase> held;
+  for (int i = 0; i < kConnections; ++i) {
+    auto opened = PostgresDatabase::Open((*own)->conninfo(), {});
+    ASSERT_TRUE(opened) << opened.error().ToString();
+    held.push_back(std::move(opened).value());
+  }
+  const auto refused = PostgresDatabase::Open((*own)->conninfo(), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kStorage);
+  EXPECT_EQ(refused.error().reason, "busy") << refused.error().message;
+}
+
+TEST_F(PostgresDatabaseTest, ALoginThatTheServerRefusesIsDenied) {
+  // The later value of a key counts.
+  for (const std::string wrong : {" user=nobody_of_this_name", " dbname=nothing_of_this_name"}) {
+    const auto refused = PostgresDatabase::Open(server_->conninfo() + wrong, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, "denied") << refused.error().message;
+  }
+}
+
+TEST_F(PostgresDatabaseTest, ErrorsOfStatementsAreToldBriefly) {
+  PostgresDatabase database = MustOpen();
+  const auto failed = database.Execute("SELECT nothing FROM nowhere");
+  EXPECT_EQ(failed.error().message,
+            "postgres: relation \"nowhere\" does not exist (SQLSTATE 42P01)");
+}
+
+// A server that lets a client in and then answers nothing.
+class MuteServer {
+ public:
+  MuteServer() : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    const std::string path = folder_.File(".s.PGSQL.5432");
+    EXPECT_LT(path.size(), sizeof address.sun_path);
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    // NOLINTNEXTLINE: the sockets interface
+    EXPECT_EQ(bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(socket_, 1), 0);
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~MuteServer() {
+    shutdown(socket_, SHUT_RDWR);  // Ends an accept.
+    thread_.join();
+    close(socket_);
+  }
+  MuteServer(const MuteServer&) = delete;
+  MuteServer& operator=(const MuteServer&) = delete;
+
+  std::string conninfo() const {
+    return "host=" + folder_.File("") + " port=5432 user=me dbname=db";
+  }
+
+ private:
+  void Serve() const {
+    const int client = accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (client < 0) return;
+    std::array<char, 4096> buffer = {};
+    if (read(client, buffer.data(), buffer.size()) > 0) {
+      // AuthenticationOk, ReadyForQuery (postgresql.org/docs/15/protocol-message-formats.html).
+      constexpr std::string_view kWelcome("R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I", 15);
+      EXPECT_EQ(send(client, kWelcome.data(), kWelcome.size(), MSG_NOSIGNAL), 15);
+    }
+    while (read(client, buffer.data(), buffer.size()) > 0) continue;
+    close(client);
+  }
+
+  const test::TemporaryFolder folder_;
+  const int socket_;
+  std::thread thread_;
+};
+
+TEST(PostgresConnectTest, TheStartOfTheSessionIsWithinTheConnectTimeout) {
+  const MuteServer server;
+  const auto start = std::chrono::steady_clock::now();
+  const auto opened = PostgresDatabase::Open(server.conninfo(), {.connect_timeout = 100ms});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().reason, "gone") << opened.error().message;
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 5s) << "not for statement_timeout";
+}
+
+TEST_F(PostgresDatabaseTest, TimeoutsThatAreTooLongToCountNeverEnd) {
+  PostgresOptions options = Options();
+  options.connect_timeout = options.statement_timeout = Duration::max();
+  PostgresDatabase database = MustOpen(options);
+  EXPECT_TRUE(Add(database, "a"));
 }
 
 TEST_F(PostgresDatabaseTest, RefusesAConnectionStringWithoutTellingIt) {

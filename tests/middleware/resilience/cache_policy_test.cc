@@ -42,6 +42,68 @@ CacheControl Wishes(std::string_view field) {
   return ParseRequestCacheControl(request);
 }
 
+// ---- Of use later
+
+struct LaterRow {
+  const char* name;
+  bool stored;
+  http::Headers headers = {};
+  std::string_view wishes = {};
+  CacheRules rules = {};
+};
+std::ostream& operator<<(std::ostream& out, const LaterRow& row) { return out << row.name; }
+
+class LaterUseTest : public testing::TestWithParam<LaterRow> {};
+
+TEST_P(LaterUseTest, OnlyWhatCouldServeLaterIsStored) {
+  const LaterRow& row = GetParam();
+  const http::Request get;
+  const AnswerVerdict verdict =
+      JudgeAnswer(get, Wishes(row.wishes), Answer(row.headers), kStart, row.rules);
+  EXPECT_EQ(verdict.reason_not_to_store, row.stored ? "" : "of no use later");
+  // What the answer itself forbids has its own name.
+  http::Headers forbidden = row.headers;
+  ASSERT_TRUE(forbidden.Add("Cache-Control", "no-store"));
+  EXPECT_EQ(JudgeAnswer(get, Wishes(row.wishes), Answer(forbidden), kStart, row.rules)
+                .reason_not_to_store,
+            "no-store");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, LaterUseTest,
+    testing::Values(
+        LaterRow{"says_nothing", false}, LaterRow{"etag", true, {{"ETag", "\"a\""}}},
+        LaterRow{"last_modified", true, {{"Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"}}},
+        LaterRow{"fresh", true, {{"Cache-Control", "max-age=1"}}},
+        LaterRow{"never_fresh", false, {{"Cache-Control", "max-age=0"}}},
+        LaterRow{"never_fresh_with_a_validator",
+                 true,
+                 {{"Cache-Control", "max-age=0"}, {"ETag", "\"a\""}}},
+        LaterRow{"expired_at_once", false, {{"Expires", "0"}}},
+        LaterRow{"stale_while_revalidate",
+                 true,
+                 {{"Cache-Control", "max-age=0, stale-while-revalidate=1"}}},
+        LaterRow{"stale_if_error", true, {{"Cache-Control", "max-age=0, stale-if-error=1"}}},
+        LaterRow{"windows_of_no_length",
+                 false,
+                 {{"Cache-Control", "max-age=0, stale-while-revalidate=0, stale-if-error=0"}}},
+        LaterRow{"a_rule_for_stale_if_error", true, {}, {}, {.stale_if_error = seconds(1)}},
+        LaterRow{"a_rule_for_stale_while_revalidate",
+                 true,
+                 {},
+                 {},
+                 {.stale_while_revalidate = seconds(1)}},
+        LaterRow{"a_rule_that_the_answer_overrides",
+                 false,
+                 {{"Cache-Control", "max-age=0, stale-if-error=0"}},
+                 {},
+                 {.stale_if_error = seconds(1)}},
+        LaterRow{"a_rule_for_the_fresh_time", true, {}, {}, {.default_ttl = seconds(1)}},
+        LaterRow{"somebody_takes_stale_answers", true, {}, "max-stale"},
+        LaterRow{"somebody_takes_them_on_errors", true, {}, "stale-if-error=60"},
+        LaterRow{"other_wishes", false, {}, "max-age=60"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
 // ---- Lifetime
 
 struct LifetimeRow {

@@ -20,11 +20,11 @@
 #include <nlohmann/json.hpp>
 
 #include "middleware/http/headers.h"
+#include "middleware/http/retry_after.h"
 #include "middleware/resilience/adaptive_throttle.h"
 #include "middleware/resilience/aimd_limit.h"
 #include "middleware/resilience/backoff.h"
 #include "middleware/resilience/cubic_rate.h"
-#include "middleware/resilience/retry_after.h"
 #include "middleware/resilience/retry_budget.h"
 #include "middleware/resilience/retry_policy.h"
 #include "middleware/resilience/vegas_limit.h"

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "middleware/resilience/retry_after.h"
+#include "middleware/http/retry_after.h"
 
 namespace understudy {
 

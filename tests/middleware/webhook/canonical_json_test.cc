@@ -159,6 +159,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Refused{"LoneSurrogate", R"("\ud800")", "not-json"},
                       Refused{"BrokenUtf8", "\"\xff\"", "not-json"},
                       Refused{"NaN", "NaN", "not-json"},
+                      Refused{"BehindANul", std::string("{}\0x", 4), "not-json"},
                       Refused{"TooDeep", "[[[[[[[[[1]]]]]]]]]", "json-depth"},
                       Refused{"TooLong", std::string(201, ' '), "json-size"}),
     [](const auto& test) { return test.param.name; });

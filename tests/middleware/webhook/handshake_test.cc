@@ -91,6 +91,8 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"event":"endpoint.url_validation","payload":{"plainToken":""}})"},
         Row{"ZoomNoObject", "zoom", R"(["endpoint.url_validation"])"},
         Row{"XeroEvents", "xero", R"({"events":[{"resourceId":"1"}]})"},
+        Row{"XeroLargeBody", "xero",
+            R"({"events":[],"x":")" + std::string(std::size_t{64} * 1024, 'x') + "\"}"},
         Row{"XeroNothing", "xero", "{}"}, Row{"XeroNoJson", "xero", "\xff"},
         Row{"DiscordEvent", "discord", R"({"version":1,"type":1,"event":{"type":"X"}})"},
         Row{"DiscordCommand", "discord", R"({"type":2})"},

@@ -123,8 +123,9 @@ TEST_P(EverySchemeTest, WH2_EveryMissingHeaderIsRefused) {
         (pair_.scheme.has_timestamp() && name == pair_.scheme.timestamp_header) ||
         (pair_.scheme.has_id() && name == pair_.scheme.id_header) ||
         name == pair_.scheme.certificate_url_header ||
-        std::any_of(pair_.scheme.required_headers.begin(), pair_.scheme.required_headers.end(),
-                    [&](const RequiredHeader& required) { return required.name == name; });
+        std::any_of(
+            pair_.scheme.required_headers.begin(), pair_.scheme.required_headers.end(),
+            [&, &here = name](const RequiredHeader& required) { return required.name == here; });
     EXPECT_EQ(reason, signed_or_required ? "missing-header" : "") << name << ": " << value;
   }
 }
@@ -293,6 +294,29 @@ TEST(TimestampTest, WH4_WholeSecondsAreNotJudgedByPartsOfASecond) {
   const http::Headers headers = SignFor(pair, Input(pair));
   EXPECT_EQ(VerifyAt(pair, headers, kNow + seconds(300) + milliseconds(999)), "");
   EXPECT_EQ(VerifyAt(pair, headers, kNow + seconds(301)), "too-old");
+}
+
+TEST(RequiredHeaderTest, AnEmptyCompanionIsAMissingOne) {
+  const Pair pair = PairFor("shopify");
+  http::Headers headers = SignFor(pair, Input(pair));
+  ASSERT_EQ(VerifyAt(pair, headers, kNow), "");
+  ASSERT_TRUE(headers.Set("X-Shopify-Topic", ""));
+  EXPECT_EQ(VerifyAt(pair, headers, kNow), "missing-header");
+}
+
+TEST(TimestampTest, WH3_TheSmallestMillisecondsAreNoSeconds) {
+  const Pair pair = PairFor("zoom");
+  http::Headers headers = SignFor(pair, Input(pair));
+  const auto with = [&](const char* timestamp) {
+    EXPECT_TRUE(headers.Set("x-zm-request-timestamp", timestamp));
+    return VerifyAt(pair, headers, kNow);
+  };
+  EXPECT_EQ(with("9223372036"), "no-match");
+  EXPECT_EQ(with("9223372037"), "malformed") << "seconds beyond what a time holds";
+  EXPECT_EQ(with("99999999999"), "malformed");
+  EXPECT_EQ(with("100000000000"), "no-match") << "milliseconds from here on";
+  EXPECT_EQ(with("9223372036000"), "no-match");
+  EXPECT_EQ(with("9223372036001"), "malformed");
 }
 
 TEST(TimestampTest, WH3_ZoomMayWriteSecondsOrMilliseconds) {
@@ -542,6 +566,15 @@ TEST_F(PayPalTest, TheCertificateIsCheckedAgainstTheRoots) {
   EXPECT_EQ(Verify(headers_, options), "certificate-untrusted");
 }
 
+TEST_F(PayPalTest, APathToTheRootsIsLookedForAfterTheSignature) {
+  SignatureVerifierOptions options = Pinned();
+  options.certificates_pinned = false;
+  options.certificate_roots = kEllipticPem;
+  http::Headers headers = headers_;
+  ASSERT_TRUE(headers.Set("PAYPAL-TRANSMISSION-SIG", Base64Encode(std::string(256, 'x'))));
+  EXPECT_EQ(Verify(headers, options), "no-match");
+}
+
 TEST_F(PayPalTest, OnlyTheVendorsHostsAreAsked) {
   class Asked final : public CertificateResolver {
    public:
@@ -554,9 +587,10 @@ TEST_F(PayPalTest, OnlyTheVendorsHostsAreAsked) {
                                          .certificates_pinned = true};
   for (const char* url :
        {"https://evil.example/paypal.com", "https://paypal.com.evil.example/c",
-        "https://evilpaypal.com/c", "http://api.paypal.com/c", "https://api.paypal.com:8443/c",
-        "https://api.paypal.com@evil.example/c", "https://evil.example\\.paypal.com/c",
-        "https://evil.example#.paypal.com", "file:///etc/paypal.com", "", "paypal.com"}) {
+        "https://evilpaypal.com/c", "http://api.paypal.com/c", "http://api.paypal.com:443/c",
+        "https://api.paypal.com:8443/c", "https://api.paypal.com@evil.example/c",
+        "https://evil.example\\.paypal.com/c", "https://evil.example#.paypal.com",
+        "file:///etc/paypal.com", "", "paypal.com"}) {
     http::Headers headers = headers_;
     ASSERT_TRUE(headers.Set("PAYPAL-CERT-URL", url));
     EXPECT_EQ(Verify(headers, options), "certificate-host") << url;
@@ -577,6 +611,22 @@ TEST_F(PayPalTest, AnotherOrUnusableOrMissingCertificateIsUnverified) {
   EXPECT_EQ(Verify(elsewhere, Pinned()), "certificate-unavailable");
 }
 
+TEST_F(PayPalTest, TimeAndCertificateUrlHaveALength) {
+  const auto with = [&](const char* name, const std::string& value) {
+    http::Headers headers = headers_;
+    EXPECT_TRUE(headers.Set(name, value));
+    auto certificates = std::make_shared<PinnedCertificates>();
+    certificates->PinForEveryUrl(std::string(kLeafPem));
+    return Verify(headers, {.certificates = certificates, .certificates_pinned = true});
+  };
+  EXPECT_EQ(with("PAYPAL-TRANSMISSION-TIME", ""), "malformed");
+  EXPECT_EQ(with("PAYPAL-TRANSMISSION-TIME", std::string(64, '1')), "no-match");
+  EXPECT_EQ(with("PAYPAL-TRANSMISSION-TIME", std::string(65, '1')), "malformed");
+  const std::string url = "https://api.paypal.com/";
+  EXPECT_EQ(with("PAYPAL-CERT-URL", url + std::string(2048 - url.size(), 'c')), "");
+  EXPECT_EQ(with("PAYPAL-CERT-URL", url + std::string(2049 - url.size(), 'c')), "certificate-host");
+}
+
 TEST_F(PayPalTest, AnotherAlgorithmIsRefused) {
   http::Headers headers = headers_;
   ASSERT_TRUE(headers.Set("PAYPAL-AUTH-ALGO", "SHA1withRSA"));
@@ -595,6 +645,8 @@ TEST_F(PayPalTest, AVerifierNeedsAResolverAndOneKindOfTrust) {
   EXPECT_TRUE(create(options));
   options.certificate_roots = "";
   EXPECT_FALSE(create(options));
+  options.certificate_roots = "no certificate";
+  EXPECT_FALSE(create(options)) << "at once, not with the first delivery";
   EXPECT_FALSE(create({.certificates_pinned = true}));
 }
 

@@ -18,6 +18,7 @@ TEST(StrictJsonTest, WH7_WhatIsNoJsonIsATypedError) {
   EXPECT_EQ(Reason(""), "not-json");
   EXPECT_EQ(Reason("{"), "not-json");
   EXPECT_EQ(Reason("\xff\xfe"), "not-json");
+  EXPECT_EQ(Reason(std::string_view("{}\0{", 4)), "not-json") << "nothing hides behind a NUL";
   EXPECT_EQ(Reason("[[[1]]]"), "");
   EXPECT_EQ(Reason("[[[[1]]]]"), "json-depth");
   EXPECT_EQ(Reason(std::string(101, ' ')), "json-size");

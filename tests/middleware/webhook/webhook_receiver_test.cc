@@ -103,6 +103,21 @@ TEST_F(WebhookReceiverTest, AHandshakeIsAnsweredAsTheVendorWantsItAndNothingIsSt
   EXPECT_THAT(world_.events.Lines("webhook.received"), ElementsAre(HasSubstr("outcome=handshake")));
 }
 
+TEST_F(WebhookReceiverTest, AHandshakeIsSmall) {
+  WebhookReceiverOptions options;
+  options.event_key = [](const http::Request&) -> Result<std::string> { return "key"; };
+  const auto receiver = Receiver(std::move(options), "xero");
+  const std::string head = R"({"events":[],"x":")";
+  const std::size_t pad = std::size_t{64} * 1024 - head.size() - 2;
+  const auto outcome = [&](std::size_t bytes) {
+    static_cast<void>(receiver->Handle(Delivery(head + std::string(bytes, 'x') + "\"}", "xero")));
+    return world_.events.Lines("webhook.received").back();
+  };
+  EXPECT_THAT(outcome(pad), HasSubstr("outcome=handshake"));
+  EXPECT_TRUE(NothingStored());
+  EXPECT_THAT(outcome(pad + 1), HasSubstr("outcome=unhandled"));
+}
+
 TEST_F(WebhookReceiverTest, AHandshakeThatIsNotVerifiedIsRefused) {
   http::Request request = Delivery(R"({"type":"url_verification","challenge":"c-1"})", "slack");
   request.body.back() = ' ';
@@ -298,6 +313,14 @@ TEST_F(WebhookReceiverTest, RefusesOtherMethodsAndLargeBodies) {
   const auto response = receiver->Handle(get);
   EXPECT_EQ(response.status, 405);
   EXPECT_EQ(response.headers.Get("Allow"), "POST");
+}
+
+TEST_F(WebhookReceiverTest, AnIdThatIsThereTwiceIsNone) {
+  http::Request request = Delivery("{}", "github", "guid-1");
+  ASSERT_TRUE(request.headers.Set("X-GitHub-Event", "order.paid").has_value());
+  ASSERT_TRUE(request.headers.Add("X-GitHub-Delivery", "guid-2").has_value());
+  EXPECT_EQ(Receiver({}, "github")->Handle(request).status, 400);
+  EXPECT_TRUE(NothingStored());
 }
 
 TEST_F(WebhookReceiverTest, TakesGitHubsIdAndTypeFromItsHeaders) {

@@ -1,0 +1,27 @@
+#include "harness/vendor/sha256.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace understudy::harness {
+namespace {
+
+TEST(Sha256Test, AgreesWithThePublishedExamplesAtEveryKindOfPadding) {
+  struct Row {
+    std::string name;
+    std::string bytes;
+    std::string digest;
+  };
+  const Row rows[] = {
+      {"no bytes", "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+      {"one block", "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+      {"padding fills a second block", "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+      {"many blocks", std::string(1'000'000, 'a'),
+       "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"}};
+  for (const Row& row : rows) EXPECT_EQ(Sha256Hex(row.bytes), row.digest) << row.name;
+}
+
+}  // namespace
+}  // namespace understudy::harness
