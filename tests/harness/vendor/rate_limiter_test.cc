@@ -375,6 +375,67 @@ TEST_F(RateLimiterTest, APackOfTheUsersIsUsed) {
   EXPECT_EQ(Answer().body, "calm l");
 }
 
+// ---- one limiter after another
+
+TEST_F(RateLimiterTest, AFreshOneHasTheSameLimitsAndNothingIsUsed) {
+  Make(Spec({{.id = "l", .max = 2, .window = 1min}}));
+  EXPECT_EQ(CountAdmitted({}), 2);
+  const auto fresh = limiter_->Fresh();
+  EXPECT_EQ(fresh->counts(), 0u);
+  EXPECT_EQ(limiter_->counts(), 1u);
+  const http::Request request{http::Method::Get(), *http::Url::Parse("http://acme.sim/x"), {}, {}};
+  EXPECT_EQ(fresh->Admit({request, "orders"}, clock_.Now(), clock_.SystemNow()).refusal, nullptr);
+  EXPECT_FALSE(Admitted());
+}
+
+struct AdoptRow {
+  const char* name;
+  LimitSpec before;
+  LimitSpec after;
+  int admitted;  // Of three, after one had been used before.
+};
+
+class RateLimiterAdoptTest : public RateLimiterTest,
+                             public ::testing::WithParamInterface<AdoptRow> {};
+
+TEST_P(RateLimiterAdoptTest, KeepsTheCountsOfLimitsThatCountTheSame) {
+  Make(Spec({GetParam().before}));
+  EXPECT_TRUE(Admitted());
+  const auto previous = std::move(limiter_);
+  Make(Spec({{.id = "first", .max = 100, .window = 1h}, GetParam().after}));
+  limiter_->Adopt(*previous);
+  EXPECT_EQ(CountAdmitted({}, 3), GetParam().admitted);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Limits, RateLimiterAdoptTest,
+    ::testing::Values(AdoptRow{"Same",
+                               {.id = "l", .max = 2, .window = 1min},
+                               {.id = "l", .max = 2, .window = 1min},
+                               1},
+                      AdoptRow{"OtherId",
+                               {.id = "l", .max = 2, .window = 1min},
+                               {.id = "m", .max = 2, .window = 1min},
+                               2},
+                      AdoptRow{"OtherMaximum",
+                               {.id = "l", .max = 2, .window = 1min},
+                               {.id = "l", .max = 3, .window = 1min},
+                               3},
+                      AdoptRow{"OtherWindow",
+                               {.id = "l", .max = 2, .window = 1min},
+                               {.id = "l", .max = 2, .window = 2min},
+                               2},
+                      AdoptRow{"OtherKind",
+                               {.id = "l", .max = 2, .window = 1min},
+                               {.id = "l", .max = 2, .window = 1min, .kind = Kind::kSliding},
+                               2},
+                      // Its permit is given back to the limiter that gave it.
+                      AdoptRow{"Permits",
+                               {.id = "l", .max = 2, .kind = Kind::kConcurrency},
+                               {.id = "l", .max = 2, .kind = Kind::kConcurrency},
+                               2}),
+    [](const auto& test) { return test.param.name; });
+
 // ---- what is refused
 
 struct Row {
