@@ -7,6 +7,7 @@
 #include "harness/server/http_server.h"
 #include "harness/vendor/template.h"
 #include "middleware/base/check.h"
+#include "middleware/platform/openssl_crypto.h"
 #include "middleware/platform/system_clock.h"
 
 namespace understudy::harness {
@@ -173,8 +174,12 @@ FakeVendor& FakeVendor::operator=(FakeVendor&& other) noexcept = default;
 Result<FakeVendor> FakeVendor::Start(VendorSpec spec, FakeVendorOptions options) {
   auto parts = std::make_unique<Parts>(options.seed);
   if (options.clock != nullptr) parts->clock = options.clock;
-  parts->journal = options.journal != nullptr ? std::move(options.journal)
-                                              : std::make_shared<Journal>(options.journal_options);
+  if (options.journal_options.crypto == nullptr) {
+    options.journal_options.crypto = std::make_shared<OpensslCrypto>();
+  }
+  parts->journal = options.journal != nullptr
+                       ? std::move(options.journal)
+                       : std::make_shared<Journal>(std::move(options.journal_options));
   EventSink& events = options.events != nullptr ? *options.events : parts->nobody;
   parts->spec = spec;
   UNDERSTUDY_ASSIGN_OR_RETURN(

@@ -615,12 +615,14 @@ bool TcpSession::Pump(Connection& connection, ToxicStream stream, TimePoint now)
   return moved;
 }
 
-bool TcpSession::Read(Connection& connection, ToxicStream stream, TimePoint now) {
+bool TcpSession::Read(Connection& connection, ToxicStream stream, TimePoint& now) {
   Connection::Link& link = connection.link(stream);
   if (link.source_ended || !link.pipe->HasRoom()) return false;
   std::string bytes(kReadBytes, '\0');
   const ssize_t count = ::recv(connection.source(stream), bytes.data(), bytes.size(), 0);
   if (count > 0) {
+    // A toxic's time runs from the arrival, not from when this round of the loop began.
+    now = parts_.clock.Now();
     bytes.resize(static_cast<std::size_t>(count));
     parts_.counters.received.at(IndexOf(stream)).fetch_add(bytes.size());
     link.pipe->Push(std::move(bytes), now);

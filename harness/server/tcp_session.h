@@ -101,7 +101,7 @@ class TcpSession {
   void Open(Connection& connection, TimePoint now) REQUIRES(mutex_);
   void ServeOpen(Connection& connection, TimePoint now) REQUIRES(mutex_);
   bool Pump(Connection& connection, ToxicStream stream, TimePoint now) REQUIRES(mutex_);
-  bool Read(Connection& connection, ToxicStream stream, TimePoint now) REQUIRES(mutex_);
+  bool Read(Connection& connection, ToxicStream stream, TimePoint& now) REQUIRES(mutex_);
   bool Write(Connection& connection, ToxicStream stream, TimePoint now) REQUIRES(mutex_);
   void EndStream(Connection& connection, ToxicStream stream, TimePoint now) REQUIRES(mutex_);
   void ServeDraining(Connection& connection) REQUIRES(mutex_);

@@ -52,7 +52,8 @@ std::uint64_t Journal::Add(const JournalRecord& record) {
   // A response that only this entry holds goes with it; others are counted once, by address.
   const bool shared = record.response != nullptr && record.response.use_count() > 1;
   const std::size_t response_bytes = record.response == nullptr ? 0 : BytesOf(*record.response);
-  Slot slot{.record = StoredRecord(record, options_.body_bytes_max), .shares_response = shared};
+  Slot slot{.record = StoredRecord(record, options_.body_bytes_max, options_.crypto.get()),
+            .shares_response = shared};
   slot.bytes = sizeof(Slot) + sizeof(JournalOutcome) + kEntryOverhead + slot.record.size() +
                (shared ? 0 : response_bytes);
   Dropped dropped;

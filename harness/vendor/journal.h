@@ -26,6 +26,7 @@
 #include "harness/vendor/stored_record.h"
 #include "middleware/base/mutex.h"
 #include "middleware/runtime/clock.h"
+#include "middleware/runtime/crypto.h"
 #include "middleware/runtime/deadline.h"
 
 namespace understudy::harness {
@@ -34,6 +35,9 @@ struct JournalOptions {
   std::size_t entries_max = 10'000;                       // At least 1.
   std::size_t bytes_max = std::size_t{24} * 1024 * 1024;  // Of all entries, as estimated.
   std::size_t body_bytes_max = std::size_t{256} * 1024;   // Of one request's body.
+  // For the digest of a body that is longer; nullptr: there is none. OpensslCrypto of
+  // middleware/platform is one.
+  std::shared_ptr<const Crypto> crypto = nullptr;
 };
 
 // Conditions on entries; what is not given holds for all.

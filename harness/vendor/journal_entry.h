@@ -43,8 +43,9 @@ struct JournalRecord {
 
   http::Request request = {};    // The body is cut at JournalOptions::body_bytes_max.
   std::uint64_t body_bytes = 0;  // Of the whole body; set by the journal.
-  std::string body_sha256 = {};  // Of the whole body, in hex, if it was cut; set by the journal.
-  TimePoint at = {};             // The world's clock.
+  // Of the whole body, in hex, if it was cut; set by a journal that has a Crypto.
+  std::string body_sha256 = {};
+  TimePoint at = {};  // The world's clock.
   SystemTime wall = {};
   std::int64_t n = 0;  // The request's number on its route, from 1.
 

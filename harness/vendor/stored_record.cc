@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "harness/vendor/sha256.h"
 #include "middleware/base/check.h"
+#include "middleware/base/text.h"
 
 namespace understudy::harness {
 namespace {
@@ -151,11 +151,14 @@ http::Request ReadRequest(const Numbers& numbers, Reader& reader) {
 
 }  // namespace
 
-StoredRecord::StoredRecord(const JournalRecord& record, std::size_t body_bytes_max)
+StoredRecord::StoredRecord(const JournalRecord& record, std::size_t body_bytes_max,
+                           const Crypto* crypto)
     : response_(record.response) {
   const std::string& body = record.request.body;
   const std::string url = record.request.url.ToString();
-  const std::string sha256 = body.size() > body_bytes_max ? Sha256Hex(body) : std::string();
+  const bool cut = body.size() > body_bytes_max;
+  const std::string sha256 =
+      cut && crypto != nullptr ? HexEncode(crypto->Sha256(body)) : std::string();
   const std::string_view kept = std::string_view(body).substr(0, body_bytes_max);
   Writer counter(nullptr);
   Write(record, url, kept, sha256, counter);

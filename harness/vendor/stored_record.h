@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "harness/vendor/journal_entry.h"
+#include "middleware/runtime/crypto.h"
 
 namespace understudy::harness {
 
@@ -17,8 +18,9 @@ class StoredRecord {
  public:
   // Holds nothing: see empty().
   StoredRecord() = default;
-  // Keeps the first `body_bytes_max` bytes of the request's body, and the size and hash of all.
-  StoredRecord(const JournalRecord& record, std::size_t body_bytes_max);
+  // Keeps the first `body_bytes_max` bytes of the request's body, and the size and, with `crypto`,
+  // the digest of all.
+  StoredRecord(const JournalRecord& record, std::size_t body_bytes_max, const Crypto* crypto);
 
   bool empty() const { return bytes_ == nullptr; }
   std::size_t size() const { return size_; }

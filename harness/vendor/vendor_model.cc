@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/match/near_miss.h"
 #include "harness/plan/correlation.h"
 #include "harness/plan/lane.h"
 #include "harness/plan/seeded_random.h"
@@ -441,19 +442,14 @@ RouteIndex VendorModel::IndexOf(const std::vector<Route>& routes) {
 }
 
 std::vector<JournalNearMiss> VendorModel::NearMisses(const PreparedRequest& request) const {
-  std::vector<std::pair<double, std::size_t>> ranked;  // Of equals, the first route is first.
-  for (std::size_t i = 0; i < routes_.size(); ++i) {
-    ranked.emplace_back(routes_[i].matcher.Match(request).distance, i);
-  }
-  const std::size_t kept = std::min(ranked.size(), kNearMissesMax);
-  std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(kept),
-                    ranked.end());
+  std::vector<RequestMatcher> matchers;
+  matchers.reserve(routes_.size());
+  for (const Route& route : routes_) matchers.push_back(route.matcher);
   std::vector<JournalNearMiss> misses;
-  for (std::size_t i = 0; i < kept; ++i) {
-    const Route& route = routes_[ranked[i].second];
-    misses.push_back({.route = route.id,
-                      .distance = ranked[i].first,
-                      .text = route.matcher.Explain(route.matcher.Match(request))});
+  for (const NearMiss& miss : FindNearMisses(matchers, request)) {
+    misses.push_back({.route = routes_[miss.route].id,
+                      .distance = miss.result.distance,
+                      .text = matchers[miss.route].Explain(miss.result)});
   }
   return misses;
 }
@@ -560,9 +556,7 @@ void VendorModel::ChooseRoute(Arrival& arrival, Partition& partition) {
 }
 
 bool VendorModel::MayRefuse() const {
-  if (environment_.hooks.connect) return true;
-  const MutexLock lock(mutex_);
-  return may_refuse_;
+  return environment_.hooks.connect != nullptr || may_refuse_.load(std::memory_order_relaxed);
 }
 
 void VendorModel::Adopt(const VendorModel& previous, const std::set<std::string>& changed) {
@@ -665,10 +659,7 @@ std::optional<FaultKind> VendorModel::NextFault(const Arrival& arrival, Partitio
 }
 
 std::optional<ResponsePlan> VendorModel::OnHead(const http::Request& head) {
-  {
-    const MutexLock lock(mutex_);
-    if (!may_answer_early_) return std::nullopt;
-  }
+  if (!may_answer_early_.load(std::memory_order_relaxed)) return std::nullopt;
   Arrival arrival = Receive(head);
   if (arrival.candidates.empty()) return std::nullopt;
   if (routes_[arrival.candidates.front().route].token_endpoint) return std::nullopt;
@@ -1112,7 +1103,6 @@ Result<void> VendorModel::SetResponses(std::string_view route_id,
   auto sequence = ResponseSequence::Create(responses, route.when_exhausted, route.scope);
   if (!sequence) return In("route", route_id, sequence.error());
   const MutexLock lock(mutex_);
-  may_refuse_ = may_refuse_ || sequence->MayRefuse();
   Foresee(*sequence);
   PartitionOf(test).routes[index].sequence = *std::move(sequence);
   callers_.ForEachWithPrefix(CallersOf(test),

@@ -30,6 +30,7 @@
 // decisions.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -129,8 +130,6 @@ class VendorModel final : public PlannedHandler {
   // Tests, and callers of all tests, that are remembered at one time.
   static constexpr std::size_t kTestsMax = 1'000;
   static constexpr std::size_t kCallersMax = 10'000;
-  // So many near misses are told of a request that no route matches.
-  static constexpr std::size_t kNearMissesMax = 3;
   // The route id of the token endpoint. A declared route of this id (and the endpoint's path) lends
   // it answers that are used up first; then it issues tokens.
   static constexpr std::string_view kOAuthRoute = "oauth";
@@ -352,8 +351,9 @@ class VendorModel final : public PlannedHandler {
   std::uint64_t complaint_count_ GUARDED_BY(mutex_) = 0;
   std::uint64_t last_plan_ GUARDED_BY(mutex_) = 0;
   std::uint64_t requests_ GUARDED_BY(mutex_) = 0;
-  bool may_refuse_ GUARDED_BY(mutex_) = false;
-  bool may_answer_early_ GUARDED_BY(mutex_) = false;
+  // Asked for each request before there is anything to lock for; never false again.
+  std::atomic<bool> may_refuse_ = false;
+  std::atomic<bool> may_answer_early_ = false;
   FaultInjector faults_ GUARDED_BY(mutex_);
 };
 

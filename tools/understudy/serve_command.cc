@@ -24,6 +24,7 @@
 #include "middleware/platform/environment.h"
 #include "middleware/platform/file.h"
 #include "middleware/platform/file_stamp.h"
+#include "middleware/platform/openssl_crypto.h"
 #include "middleware/platform/stop_signals.h"
 #include "middleware/platform/system_clock.h"
 
@@ -426,7 +427,8 @@ class ServeRun {
   std::vector<Source> sources_;
   std::vector<std::string> complaints_;
   std::uint64_t complaint_count_ = 0;
-  const std::shared_ptr<Journal> journal_ = std::make_shared<Journal>();
+  const std::shared_ptr<Journal> journal_ = std::make_shared<Journal>(
+      harness::JournalOptions{.crypto = std::make_shared<OpensslCrypto>()});
   std::optional<harness::TlsOptions> tls_;
   std::optional<CaFile> ca_file_;
   // Last: their threads use what is above. The admin API uses the vendors.

@@ -10,6 +10,7 @@
 #include "harness/vendor/journal.h"
 #include "harness/vendor/journal_json.h"
 #include "harness/vendor/journal_redaction.h"
+#include "middleware/platform/openssl_crypto.h"
 #include "tests/harness/vendor/journal_fakes.h"
 
 namespace understudy::harness {
@@ -299,7 +300,7 @@ TEST(JournalJsonTest, AnEntryIsOneLineWithIntegersInAStableOrder) {
 }
 
 TEST(JournalJsonTest, SaysWhatAnEntryInFlightAndACutBodyLack) {
-  Journal journal({.body_bytes_max = 2});
+  Journal journal({.body_bytes_max = 2, .crypto = std::make_shared<OpensslCrypto>()});
   journal.Add(MakeRecord("POST", "/a", {}, "abc"));
   const json entry = json::parse(ToJson(*journal.Get(1)));
   EXPECT_FALSE(entry.contains("outcome"));

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include "harness/match/near_miss.h"
 #include "harness/plan/correlation.h"
 #include "harness/vendor/journal.h"
 #include "harness/vendor/vendor_model.h"
@@ -120,7 +121,7 @@ TEST_F(VendorJournalTest, AnUnmatchedRequestNamesTheNearestRoutes) {
   EXPECT_FALSE(entry.matched());
   EXPECT_EQ(entry.record->status, 404);
   EXPECT_EQ(entry.record->why, "");
-  ASSERT_THAT(entry.record->near_misses, SizeIs(VendorModel::kNearMissesMax));
+  ASSERT_THAT(entry.record->near_misses, SizeIs(kNearMissesMax));
   EXPECT_EQ(entry.record->near_misses[0].route, "orders");
   EXPECT_THAT(entry.record->near_misses[0].text, HasSubstr("method: expected GET, got POST"));
   EXPECT_LT(entry.record->near_misses[0].distance, entry.record->near_misses[1].distance);
