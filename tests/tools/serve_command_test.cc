@@ -25,6 +25,7 @@
 #include "middleware/platform/environment.h"
 #include "middleware/platform/file.h"
 #include "middleware/platform/system_clock.h"
+#include "tests/support/temporary_folder.h"
 
 namespace understudy::tools {
 namespace {
@@ -68,26 +69,17 @@ constexpr const char* kVendors = R"json({ "vendors": {
 
 class Folder {
  public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "understudy-serve-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
   // Whole, as an editor that saves by renaming does.
   std::string Write(const std::string& name, const std::string& text) const {
-    const fs::path path = path_ / name;
-    std::ofstream(path_ / "new") << text;
-    fs::rename(path_ / "new", path);
-    return path.string();
+    std::ofstream(Path("new")) << text;
+    fs::rename(Path("new"), Path(name));
+    return Path(name);
   }
 
-  std::string Path(const std::string& name) const { return (path_ / name).string(); }
+  std::string Path(const std::string& name) const { return folder_.File(name); }
 
  private:
-  fs::path path_;
+  test::TemporaryFolder folder_;
 };
 
 // The program as a child process, with what it writes.
@@ -457,6 +449,24 @@ TEST(ServeTest, WritesTheRequestsAtTheEnd) {
   EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2) << lines;
   EXPECT_THAT(lines, AllOf(HasSubstr(R"("route":"order")"), HasSubstr("/v1/ordres/o1")));
   EXPECT_THAT(TextOf(har), AllOf(HasSubstr("\"log\""), HasSubstr("/v1/ordres/o1")));
+}
+
+TEST(ServeTest, HostsToxiproxysApiAndItsProxies) {
+  const Folder folder;
+  const std::string config =
+      folder.Write("proxies.json",
+                   R"([{ "name": "acme", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:9" }])");
+  ServeProcess serve({"--toxiproxy", "--toxiproxy-port", "0", "--config", config});
+  const std::string url = serve.ReadUrl();
+  EXPECT_THAT(Get(url + "/version").body, HasSubstr("\"version\""));
+  EXPECT_THAT(Get(url + "/proxies/acme").body, HasSubstr("\"upstream\":\"127.0.0.1:9\""));
+  EXPECT_EQ(serve.End(SIGTERM), 0);
+}
+
+TEST(ServeTest, ToxiproxysApiIsNotOpenToOthersWithoutAToken) {
+  ServeProcess serve({"--toxiproxy", "--toxiproxy-port", "0", "--host", "127.example.test"});
+  EXPECT_THAT(serve.ReadToEnd(), HasSubstr("others can reach the API"));
+  EXPECT_EQ(serve.Wait(), 64);
 }
 
 TEST(ServeTest, TheAdminApiLooksIntoItAndChangesIt) {

@@ -280,6 +280,10 @@ int Run(RawRun& raw, Console& console) {
 
 }  // namespace
 
+std::string Plural(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
+}
+
 int RunCommandLine(std::vector<std::string> arguments, Console& console) {
   CLI::App app(kDescription, "understudy");
   app.set_version_flag("--version", kVersion);

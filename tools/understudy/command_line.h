@@ -4,8 +4,10 @@
 // inconclusive, 5 deadlock, 64 bad input file or arguments, or something that cannot start.
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace understudy::tools {
@@ -19,6 +21,9 @@ struct Console {
   bool colour = false;    // the output is a terminal that wants colours
   bool progress = false;  // long work may show where it is
 };
+
+// "1 request", "2 requests".
+std::string Plural(std::uint64_t count, std::string_view noun);
 
 int RunCommandLine(std::vector<std::string> arguments, Console& console);
 

@@ -143,10 +143,6 @@ Result<void> WriteReports(const RunOptions& options, const harness::JUnitReport&
   return {};
 }
 
-std::string Plural(std::uint64_t count, std::string_view noun) {
-  return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
-}
-
 // Runs every cell and reports as it goes.
 class SuiteRun {
  public:

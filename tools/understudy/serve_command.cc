@@ -21,12 +21,12 @@
 #include "harness/vendor/journal_json.h"
 #include "middleware/base/mutex.h"
 #include "middleware/base/text.h"
-#include "middleware/platform/environment.h"
 #include "middleware/platform/file.h"
 #include "middleware/platform/file_stamp.h"
 #include "middleware/platform/openssl_crypto.h"
 #include "middleware/platform/stop_signals.h"
 #include "middleware/platform/system_clock.h"
+#include "tools/understudy/api_access.h"
 
 namespace understudy::tools {
 namespace {
@@ -44,10 +44,6 @@ using harness::VendorSpec;
 constexpr Duration kPoll = std::chrono::milliseconds(100);
 constexpr std::size_t kComplaintsShown = 20;
 constexpr std::size_t kTargetShown = 300;
-
-std::string Plural(std::uint64_t count, std::string_view noun) {
-  return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
-}
 
 std::string Milliseconds(Duration duration) {
   const double ms = std::chrono::duration<double, std::milli>(duration).count();
@@ -131,23 +127,11 @@ Result<std::map<std::string, std::uint16_t>> ParsePorts(const std::vector<std::s
   return ports;
 }
 
-bool IsLoopback(const std::string& host) {
-  return EqualsIgnoreAsciiCase(host, "localhost") || host == "::1" || host.starts_with("127.");
-}
-
 Result<Secret> ReadAdminToken(const ServeOptions& options) {
-  if (options.admin_token_env.empty()) {
-    if (IsLoopback(options.admin_host)) return Secret();
-    return InvalidArgument("--admin-host: on " + options.admin_host +
-                           " others can reach the admin API; give it a token with "
-                           "--admin-token-env NAME");
-  }
-  auto token = GetEnvironment(options.admin_token_env);
-  if (!token || token->empty()) {
-    return InvalidArgument("--admin-token-env: the variable " + options.admin_token_env +
-                           " is not set");
-  }
-  return Secret(std::move(*token));
+  return ReadApiToken(options.admin_host, options.admin_token_env, "--admin-token-env",
+                      "--admin-host: on " + options.admin_host +
+                          " others can reach the admin API; give it a token with "
+                          "--admin-token-env NAME");
 }
 
 // The admin API on a port of its own. The destructor ends it.

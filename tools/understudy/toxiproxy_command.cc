@@ -1,6 +1,6 @@
 #include "tools/understudy/toxiproxy_command.h"
 
-#include <csignal>
+#include <chrono>
 #include <memory>
 #include <ostream>
 #include <utility>
@@ -9,11 +9,11 @@
 #include "harness/plan/handler_host.h"
 #include "harness/plan/seeded_random.h"
 #include "harness/server/http_server.h"
-#include "middleware/base/text.h"
-#include "middleware/platform/environment.h"
 #include "middleware/platform/file.h"
 #include "middleware/platform/stderr_logger.h"
+#include "middleware/platform/stop_signals.h"
 #include "middleware/platform/system_clock.h"
+#include "tools/understudy/api_access.h"
 
 namespace understudy::tools {
 namespace {
@@ -25,23 +25,6 @@ int Refuse(std::string_view message, Console& console) {
   return kExitUsage;
 }
 
-bool IsLoopback(const std::string& host) {
-  return EqualsIgnoreAsciiCase(host, "localhost") || host == "::1" || host.starts_with("127.");
-}
-
-Result<Secret> ReadToken(const ToxiproxyServeOptions& options) {
-  if (options.token_env.empty()) {
-    if (IsLoopback(options.host)) return Secret();
-    return InvalidArgument("on " + options.host +
-                           " others can reach the API, and it opens ports: give it a token with "
-                           "--token-env NAME");
-  }
-  auto token = GetEnvironment(options.token_env);
-  if (!token || token->empty())
-    return InvalidArgument("--token-env: the variable " + options.token_env + " is not set");
-  return Secret(std::move(*token));
-}
-
 // The number of proxies of the configuration file.
 Result<std::size_t> Configure(harness::ToxiproxyApi& api, const std::string& file) {
   if (file.empty()) return std::size_t{0};
@@ -51,23 +34,15 @@ Result<std::size_t> Configure(harness::ToxiproxyApi& api, const std::string& fil
   return populated->size();
 }
 
-void AwaitSignal(const sigset_t& signals) {
-  int signal = 0;
-  while (::sigwait(&signals, &signal) != 0) {
-  }
-}
-
 }  // namespace
 
 int ServeToxiproxy(const ToxiproxyServeOptions& options, Console& console) {
-  auto token = ReadToken(options);
+  StopSignals signals;  // Before any thread is started.
+  auto token = ReadApiToken(options.host, options.token_env, "--token-env",
+                            "on " + options.host +
+                                " others can reach the API, and it opens ports: give it a token "
+                                "with --token-env NAME");
   if (!token) return Refuse(token.error().message, console);
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGINT);
-  ::sigaddset(&signals, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
   SystemClock clock;
   harness::SeededRandom random(options.seed);
   StderrLogger logger;
@@ -80,7 +55,8 @@ int ServeToxiproxy(const ToxiproxyServeOptions& options, Console& console) {
   if (!server) return Refuse(server.error().message, console);
   console.out << "listening on " << (*server)->url() << " (Toxiproxy API, seed " << options.seed
               << ", proxies " << *configured << ")" << std::endl;
-  AwaitSignal(signals);
+  while (!signals.Wait(std::chrono::hours(1))) {
+  }
   (*server)->Stop();
   return 0;
 }

@@ -15,6 +15,7 @@
 #include "middleware/platform/stop_signals.h"
 #include "middleware/platform/system_clock.h"
 #include "middleware/runtime/event.h"
+#include "tools/understudy/api_access.h"
 
 namespace understudy::tools {
 namespace {
@@ -25,10 +26,6 @@ constexpr std::size_t kFilesMax = 10'000;
 int Refuse(std::string_view message, Console& console) {
   console.err << message << "\n";
   return kExitUsage;
-}
-
-bool IsLoopback(const std::string& host) {
-  return EqualsIgnoreAsciiCase(host, "localhost") || host == "::1" || host.starts_with("127.");
 }
 
 Result<std::uint16_t> ParsePort(const std::vector<std::string>& ports) {
@@ -59,10 +56,6 @@ harness::WireMockFiles FileSystem() {
       .list = ListJson};
 }
 
-std::string Plural(std::size_t count, std::string_view noun) {
-  return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
-}
-
 std::string Summary(const harness::WireMockApi& api) {
   const auto findings = api.findings();
   const auto count = [&](harness::WireMockFinding::Kind kind) {
@@ -82,7 +75,7 @@ std::string Summary(const harness::WireMockApi& api) {
 
 int ServeWireMockUntil(const WireMockServeOptions& options, Console& console,
                        const std::function<bool(Duration)>& wait) {
-  if (!IsLoopback(options.host)) {
+  if (!IsThisMachine(options.host)) {
     return Refuse("--host " + options.host +
                       ": whoever reaches WireMock's API decides what is answered; only addresses "
                       "of this machine are served",
